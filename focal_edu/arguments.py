@@ -8,9 +8,7 @@ from numbers import Real
 def check_gamma(gamma):
     """Return γ as a float, or say why it is no focusing parameter."""
     if isinstance(gamma, bool) or not isinstance(gamma, Real):
-        raise TypeError(
-            f"gamma must be a number, got {type(gamma).__name__}"
-        )
+        raise TypeError(f"gamma must be a number, got {type(gamma).__name__}")
     if not (math.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma must be finite and >= 0, got {gamma}")
     return float(gamma)

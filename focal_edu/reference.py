@@ -79,10 +79,9 @@ def focal_loss(p, y, *, gamma=2.0, alpha=None):
     _same_shape("p", p, "y", y)
     gamma, alpha = check_gamma(gamma), check_alpha(alpha)
     a, b = (1, 1) if alpha is None else (alpha, 1 - alpha)
-    return (
-        -a * y * (1 - p) ** gamma * np.log(p)
-        - b * (1 - y) * p**gamma * np.log(1 - p)
-    )
+    return -a * y * (1 - p) ** gamma * np.log(p) - b * (
+        1 - y
+    ) * p**gamma * np.log(1 - p)
 
 
 def sigmoid_focal_loss(logits, targets, *, gamma=2.0, alpha=None):
@@ -268,7 +267,7 @@ def _probabilities(p, name="p"):
 
 
 def _targets(name, y):
-    if getattr(y, "dtype", None) == bool or isinstance(y, bool):
+    if not isbox(y) and numpy.asarray(y).dtype == bool:
         y = numpy.asarray(y, numpy.float64)
     array = getval(y := _numbers(name, y))
     if not numpy.all((array >= 0) & (array <= 1)):
