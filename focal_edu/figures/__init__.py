@@ -1,0 +1,26 @@
+"""The figures of the lessons, one function a figure.
+
+Each returns its figure, which shows itself and carries its alt text.
+"""
+
+from .losses import (
+    focal_loss_in_one_figure,
+    loss_beside_cross_entropy,
+    loss_curves,
+)
+from .slopes import (
+    curvature_curves,
+    gradient_ratio_curves,
+    loss_and_slope,
+    two_gradients_compared,
+)
+
+__all__ = [
+    "curvature_curves",
+    "focal_loss_in_one_figure",
+    "gradient_ratio_curves",
+    "loss_and_slope",
+    "loss_beside_cross_entropy",
+    "loss_curves",
+    "two_gradients_compared",
+]
