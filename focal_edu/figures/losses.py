@@ -31,9 +31,7 @@ def focal_loss_in_one_figure(figure):
     axes.text(0.2, 3.6, "hard examples:\nnearly the same loss")
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
-    axes.set_title(
-        "Focal loss is cross entropy with the easy part turned down"
-    )
+    axes.set_title("Focal loss is cross entropy, quieter on the easy part")
     return (
         "Two falling curves over p_t, the probability given to the truth. "
         "Cross entropy and focal loss with gamma 2 start together near "
@@ -50,11 +48,11 @@ def loss_curves(figure):
     axes.axvspan(0.6, 1, color=GREY, alpha=0.12, lw=0)
     axes.text(0.8, 1.5, "well-classified\nexamples", ha="center")
     for gamma, colour, style, p_t in (
-        (0, BLACK, "--", 0.50),
-        (0.5, VERMILION, "-", 0.42),
+        (0, BLACK, "--", 0.56),
+        (0.5, VERMILION, "-", 0.445),
         (1, PURPLE, "-.", 0.34),
-        (2, BLUE, "-", 0.25),
-        (5, GREEN, ":", 0.16),
+        (2, BLUE, "-", 0.235),
+        (5, GREEN, ":", 0.13),
     ):
         _draw_loss(axes, gamma, colour, style)
         height = focal_loss(p_t, 1, gamma=gamma)
@@ -74,6 +72,7 @@ def loss_beside_cross_entropy(figure, gamma):
     """Return CE and FL at one γ; small, to be redrawn by a slider."""
     figure.set_size_inches(8, 3.8)
     figure.sharpness = 1
+    figure.set_layout_engine("none")  # it costs a second drawing
     axes = figure.add_axes((0.08, 0.15, 0.9, 0.75))
     _draw_loss(axes, 0, BLACK, "--")
     _draw_loss(axes, gamma, BLUE, "-")

@@ -40,13 +40,17 @@ def loss_and_slope(figure):
     crossing = np.log(p / (1 - p))
     for axes in (above, below):
         axes.axvline(crossing, color=GREY, ls=":")
-    label_line(above, -3.6, 4.35, "cross entropy", BLACK)
-    label_line(above, -4.7, 3.6, "focal loss, γ = 2", BLUE)
+    above.text(-2.6, 3.3, "cross entropy", color=BLACK, weight="bold")
+    above.text(-5, 2.2, "focal loss, γ = 2", color=BLUE, weight="bold")
     label_line(below, 1.2, 0.4, "cross entropy", BLACK)
-    label_line(below, -2.2, 1.13, "focal loss, γ = 2", BLUE)
+    label_line(below, -2.9, 1.13, "focal loss, γ = 2", BLUE)
     below.text(crossing + 0.1, 0.04, f"p_t = {p:.4f}", color="#505050")
     above.set_ylabel("loss (nats)")
-    below.set(ylabel="size of slope", xlabel="x_t, logit of the truth")
+    below.set(
+        ylim=(-0.05, 1.3),
+        ylabel="size of slope",
+        xlabel="x_t, logit of the truth",
+    )
     above.set_title("The loss is never larger than CE; the slope is, left")
     return (
         "Two panels over the logit of the truth. Above, the loss: focal loss "
