@@ -3,6 +3,7 @@
 Each returns its figure, which shows itself and carries its alt text.
 """
 
+from .imbalance import cumulative_loss, digit_sheet, effective_number
 from .losses import (
     focal_loss_in_one_figure,
     loss_beside_cross_entropy,
@@ -16,7 +17,10 @@ from .slopes import (
 )
 
 __all__ = [
+    "cumulative_loss",
     "curvature_curves",
+    "digit_sheet",
+    "effective_number",
     "focal_loss_in_one_figure",
     "gradient_ratio_curves",
     "loss_and_slope",
