@@ -4,6 +4,7 @@ python .ci/refresh.py notebooks/*.ipynb
 """
 
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
