@@ -1,0 +1,53 @@
+"""Work on pieces that stay in cache, and the base of the pairs."""
+
+import numpy
+import torch
+from torch.autograd import Function
+
+PIECE = 2**17
+"""Elements of one piece: half a megabyte of float32."""
+
+
+def in_pieces(x):
+    """Return whether to loop over pieces of `x`: a plain CPU tensor."""
+    return (
+        not torch.compiler.is_compiling()
+        and x.is_cpu
+        and type(x) is torch.Tensor
+    )
+
+
+def working(dtype):
+    """Return the type to compute in: float32 at least."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def empty_like(x, dtype):
+    """Return an uninitialised tensor of the shape of `x`.
+
+    NumPy asks Linux for huge pages, PyTorch does not: the first write to
+    40 MB then costs 20 page faults in place of 10 000.
+    """
+    if not x.is_cpu or x.numel() < PIECE:
+        return torch.empty(x.shape, dtype=dtype, device=x.device)
+    integers = numpy.empty(x.shape, f"i{dtype.itemsize}")
+    return torch.from_numpy(integers).view(dtype)
+
+
+class Pair(Function):
+    """A function whose arguments all carry the axis of a `vmap`."""
+
+    @classmethod
+    def vmap(cls, info, in_dims, *arguments):
+        moved = [
+            argument
+            if not isinstance(argument, torch.Tensor)
+            else argument.expand(info.batch_size, *argument.shape)
+            if dim is None
+            else argument.movedim(dim, 0)
+            for argument, dim in zip(arguments, in_dims, strict=True)
+        ]
+        results = cls.apply(*moved)
+        if isinstance(results, torch.Tensor):
+            return results, 0
+        return results, tuple(None if r is None else 0 for r in results)
