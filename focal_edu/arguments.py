@@ -9,7 +9,7 @@ def check_gamma(gamma):
     """Return γ as a float, or say why it is no focusing parameter."""
     if isinstance(gamma, bool) or not isinstance(gamma, Real):
         raise TypeError(f"gamma must be a number, got {type(gamma).__name__}")
-    if not (math.isfinite(gamma) and gamma >= 0):
+    if not 0 <= gamma < math.inf:
         raise ValueError(f"gamma must be finite and >= 0, got {gamma}")
     return float(gamma)
 
@@ -59,7 +59,7 @@ def check_class_alpha(alpha, classes):
         )
     values = _weights(alpha, classes)
     for value in values:
-        if not (math.isfinite(value) and value >= 0):
+        if not 0 <= value < math.inf:
             raise ValueError(
                 "alpha must hold finite weights >= 0, one a class; "
                 f"got {value}"

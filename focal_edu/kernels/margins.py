@@ -83,11 +83,15 @@ class _MarginGradient(Pair):
     @staticmethod
     def backward(ctx, v):
         g, z, t = ctx.saved_tensors
-        share = torch.softmax(_others(z, t), -2)
+        others = _others(z, t)
+        share = torch.softmax(others, -2)
+        # From the largest other class, v_j − Σ share v keeps its digits
+        # where that share has rounded to 1.
         v = v.to(share.dtype)
-        mean = (share * v).sum(-2)
-        along_g = v.gather(-2, t.unsqueeze(-2)).squeeze(-2) - mean
-        along_z = -g.unsqueeze(-2) * share * (v - mean.unsqueeze(-2))
+        v = v - v.gather(-2, others.argmax(-2, keepdim=True))
+        v = v - (share * v).sum(-2, keepdim=True)
+        along_g = v.gather(-2, t.unsqueeze(-2)).squeeze(-2)
+        along_z = -g.unsqueeze(-2) * share * v
         return along_g, along_z.to(z.dtype), None
 
 
