@@ -99,7 +99,7 @@ def may_look():
     """Return whether the values of a tensor may decide what happens next."""
     return (
         not torch.compiler.is_compiling()
-        and torch._C._functorch.maybe_current_level() is None
+        and not torch._C._are_functorch_transforms_active()
     )
 
 

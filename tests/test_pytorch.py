@@ -217,6 +217,15 @@ def test_two_classes_are_the_sigmoid_of_their_difference():
     )
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("size", [(300_000,), (3, 7, 40_000), (60_000, 7)])
 def test_pieces_leave_no_seam(size):
     """More elements than a piece holds, laid out against the grain."""

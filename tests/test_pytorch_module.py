@@ -6,10 +6,12 @@ from copy import deepcopy
 
 import pytest
 import torch
-from torch.autograd.graph import saved_tensors_hooks
+from torch.autograd.functional import hessian as autograd_hessian
+from torch.autograd.functional import jacobian
 from torch.func import functional_call, grad, jacrev, vmap
 
 from focal_edu import FocalLoss
+from focal_edu.benchmark import saved_bytes
 
 WEIGHTS = [0.25, 0.75, 0.5]
 SETTINGS = (
@@ -72,9 +74,40 @@ def test_transforms(settings):
 def test_hessians(settings):
     loss = FocalLoss(**settings)
     z, target = batch(loss, torch.float64, size=2)
-    known = torch.autograd.functional.hessian(lambda z: loss(z, target), z)
+    known = autograd_hessian(lambda z: loss(z, target), z)
     ours = jacrev(jacrev(loss))(z, target).detach()
     torch.testing.assert_close(ours, known)
+
+
+@every_setting
+def test_batched_jacobian_and_hessian(settings):
+    """Those of ``torch.autograd`` batch the gradients in a way of old."""
+    loss = FocalLoss(**{**settings, "reduction": "none"})
+    z, target = batch(loss, torch.float64, size=2)
+
+    def each(z):
+        return loss(z, target)
+
+    def total(z):
+        return each(z).sum()
+
+    for derivative, function in ((jacobian, each), (autograd_hessian, total)):
+        looped, batched = (
+            derivative(function, z, vectorize=vectorize)
+            for vectorize in (False, True)
+        )
+        torch.testing.assert_close(batched, looped)
+
+
+def test_inference_mode_reaches_every_thread():
+    z = torch.randn(300_000, 3)
+    for settings in SETTINGS:
+        loss = FocalLoss(**settings)
+        target = (z > 0).long()
+        target = target[:, 0] if loss.task_type == "multi-class" else target
+        with torch.inference_mode():
+            inferred = loss(z.clone(), target)
+        assert inferred == loss(z, target) and inferred.is_inference()
 
 
 def test_functional_call_replaces_alpha():
@@ -163,19 +196,6 @@ def test_inputs_are_left_alone_and_nothing_is_printed(capfd):
         value_and_gradient(loss, z, target)
         torch.testing.assert_close((z.detach(), target), kept)
     assert capfd.readouterr() == ("", "")
-
-
-def saved_bytes(loss, *arguments):
-    """Bytes saved for backward, arguments not counted."""
-    sizes = {t.data_ptr(): 0 for t in arguments}
-
-    def pack(tensor):
-        sizes.setdefault(tensor.data_ptr(), tensor.nbytes)
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss(*arguments)
-    return sum(sizes.values())
 
 
 @pytest.mark.parametrize("alpha", [None, 0.25])

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .pieces import PIECE, Pair, empty_like, in_pieces, working
+from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
 
 
 def class_margin(z, t):
@@ -51,8 +51,12 @@ class _Margin(Pair):
         if not in_pieces(z):
             return _margin(z, t)
         margin = empty_like(t, working(z.dtype))
-        for z_piece, t_piece, result in _rows(z, t, margin):
-            result.copy_(_margin(z_piece, t_piece))
+
+        def work(piece):
+            z, t, result = piece
+            result.copy_(_margin(z, t))
+
+        for_each(work, _rows(z, t, margin))
         return margin
 
     @staticmethod
@@ -69,11 +73,15 @@ class _MarginGradient(Pair):
 
     @staticmethod
     def forward(g, z, t):
-        if not in_pieces(z):
+        if not in_pieces(g, z):
             return _margin_gradient(g, z, t).to(z.dtype)
         gradient = empty_like(z, z.dtype)
-        for z_piece, t_piece, g_piece, result in _rows(z, t, g, gradient):
-            result.copy_(_margin_gradient(g_piece, z_piece, t_piece))
+
+        def work(piece):
+            z, t, g, result = piece
+            result.copy_(_margin_gradient(g, z, t))
+
+        for_each(work, _rows(z, t, g, gradient))
         return gradient
 
     @staticmethod
@@ -106,7 +114,7 @@ def _margin(z, t):
 def _margin_gradient(g, z, t):
     g = g.unsqueeze(-2)
     share = torch.softmax(_others(z, t), -2)
-    return share.mul_(-g).scatter_(-2, t.unsqueeze(-2), g)
+    return (share * -g).scatter(-2, t.unsqueeze(-2), g)
 
 
 def _others(z, t):
@@ -125,9 +133,11 @@ def _rows(z, *others):
         tensor.reshape(count, *tensor.shape[len(lead) :])
         for tensor in (z, *others)
     ]
-    for start in range(0, count, down):
-        for left in range(0, width, across):
-            yield [
-                tensor[start : start + down, ..., left : left + across]
-                for tensor in flat
-            ]
+    return [
+        [
+            tensor[start : start + down, ..., left : left + across]
+            for tensor in flat
+        ]
+        for start in range(0, count, down)
+        for left in range(0, width, across)
+    ]

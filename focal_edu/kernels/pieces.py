@@ -1,19 +1,52 @@
 """Work on pieces that stay in cache, and the base of the pairs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy
 import torch
 from torch.autograd import Function
 
-PIECE = 2**17
-"""Elements of one piece: half a megabyte of float32."""
+PIECE = 3 * 2**13
+"""Elements of one piece: 96 KiB of float32, and below the 2^15 at which
+PyTorch would start and join its own threads for every operation."""
+
+BATCH = 8
+"""Pieces that a thread takes at a time."""
 
 
-def in_pieces(x):
-    """Return whether to loop over pieces of `x`: a plain CPU tensor."""
-    return (
-        not torch.compiler.is_compiling()
-        and x.is_cpu
-        and type(x) is torch.Tensor
+def for_each(work, pieces):
+    """Call ``work(piece)`` for every piece, in threads.
+
+    Threads that each run a whole formula meet once in all. PyTorch's own
+    meet after every operation, which costs most where a core is shared.
+    """
+    batches = [pieces[i : i + BATCH] for i in range(0, len(pieces), BATCH)]
+    inference = torch.is_inference_mode_enabled()
+
+    def run(batch):  # a new thread has forgotten both modes
+        with torch.inference_mode(inference), torch.no_grad():
+            for piece in batch:
+                work(piece)
+
+    threads = min(torch.get_num_threads(), len(batches))
+    if threads <= 1:
+        run(pieces)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(run, batches):
+            pass
+
+
+def in_pieces(*tensors):
+    """Return whether to loop over pieces: all are plain CPU tensors.
+
+    Those batched by ``torch.autograd.grad(is_grads_batched=True)`` are not.
+    """
+    return not torch.compiler.is_compiling() and all(
+        tensor.is_cpu
+        and type(tensor) is torch.Tensor
+        and not torch._C._functorch.is_legacy_batchedtensor(tensor)
+        for tensor in tensors
     )
 
 

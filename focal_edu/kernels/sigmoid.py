@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from .pieces import PIECE, Pair, empty_like, in_pieces, working
+from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
 
 
 def sigmoid_focal(x, y=None, *, gamma, positive=1.0, negative=1.0):
@@ -110,13 +110,16 @@ def _sigmoid(wanted, x, y, a, b, gamma):
     results = [empty_like(x, dtype) for dtype in wanted.values()]
     inputs = [_flat(tensor, x.shape) for tensor in (x, y, a, b)]
     flat = [result.view(-1) for result in results]
-    for start in range(0, x.numel(), PIECE):
+
+    def work(start):
         here = slice(start, start + PIECE)
         parts = [_part(tensor, here) for tensor in inputs]
         sides = _sides(*parts, gamma, look=True)
         for name, result in zip(wanted, flat, strict=True):
             terms = [getattr(side, name)(gamma) for side in sides]
             _total(terms, out=result[here])
+
+    for_each(work, range(0, x.numel(), PIECE))
     return results
 
 
@@ -168,7 +171,7 @@ class _SigmoidGradient(Pair):
     def forward(g, x, y, a, b, slope, gamma):
         if slope is None:
             (slope,) = _sigmoid({"slope": g.dtype}, x, y, a, b, gamma)
-        if not in_pieces(x):
+        if not in_pieces(g, x):
             return (g * slope).to(x.dtype)
         return torch.mul(g, slope, out=empty_like(x, x.dtype))
 
