@@ -1,4 +1,4 @@
-"""Two workers share two cores: one PyTorch thread each, told before import."""
+"""Two workers share two cores: one PyTorch thread each, set before import."""
 
 import os
 
