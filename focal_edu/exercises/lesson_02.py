@@ -72,24 +72,24 @@ def central_difference(f, x, h):
 
 
 hard_and_easy = Prediction(
-    "focal loss's gradient beside cross entropy's",
+    "focal loss's gradient, in cross entropy's",
     "c",
     choices=[
-        "hard: smaller, easy: smaller",
-        "hard: the same, easy: smaller",
-        "hard: larger, easy: smaller",
-        "hard: larger, easy: larger",
-        "hard: smaller, easy: larger",
+        "hard: 0.7 times, easy: a thousandth",
+        "hard: the same, easy: a hundredth",
+        "hard: 1.2 times, easy: a thousandth",
+        "hard: 1.2 times, easy: a tenth",
+        "hard: 0.7 times, easy: a hundredth",
     ],
     wrong={
-        "a": "A loss that lies below another one need not be flatter: for "
-        "the hard example, think of how the factor itself changes.",
+        "a": "The easy one is right; for the hard one, the loss is 0.7 times "
+        "as high, but a lower curve need not be a flatter one.",
         "b": "The same would need the modulating factor to be 1 and to stay "
         "there while the prediction moves.",
-        "d": "The easy example's loss is nearly zero and stays so, "
-        "whichever way its prediction moves a little.",
-        "e": "That would make focal loss learn from what is learned "
-        "already: its purpose turned round.",
+        "d": "The hard one is right; at p_t = 0.98 the modulating factor is "
+        "0.02 squared, and a tenth is far too much.",
+        "e": "Both follow the size of the modulating factor too loosely: "
+        "square 0.02, and ask how the factor itself changes.",
     },
     hints=(
         "Focal loss must come down from cross entropy's height on hard "

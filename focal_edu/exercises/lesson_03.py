@@ -55,38 +55,39 @@ def alpha_t(y, alpha):
     return alpha * y + (1 - alpha) * (1 - y)
 
 
-balance = Prediction(
-    "which α = 0.25 leaves the balance as it was",
-    "b",
+meanings = Prediction(
+    "which α = 0.25 favours the positive most",
+    "d",
     choices=[
-        "the paper's: α to positives, 1 − α to negatives",
-        "one α for both classes",
-        "α to class 0, 1 − α to class 1",
-        "all three",
-        "none of them",
+        "the paper's most, then one α for both, then α to class 0",
+        "one α for both most, then the paper's, then α to class 0",
+        "one α for both most, then α to class 0, then the paper's",
+        "α to class 0 most, then one α for both, then the paper's",
+        "all three alike",
     ],
     wrong={
-        "a": "There the positives are multiplied by 0.25 and the negatives "
-        "by 0.75, so the balance shifts threefold.",
-        "c": "There the negatives are multiplied by 0.25 and the positives "
-        "by 0.75, so the balance shifts threefold.",
-        "d": "A ratio stays as it was only when both its parts are "
-        "multiplied by the same number.",
-        "e": "Look for a meaning that multiplies both parts of the ratio by "
-        "the same number.",
+        "a": "The middle is right; look again at which class the paper gives "
+        "the 0.25, and which the 0.75.",
+        "b": "One number for both leaves the balance as it was; one of the "
+        "other two gives positives three times what negatives get.",
+        "c": "The last is right; one number for both leaves the balance as "
+        "it was, so it cannot favour the positive most.",
+        "e": "The same number, 0.25, multiplies positives in one meaning and "
+        "negatives in another.",
     },
     hints=(
-        "The balance is a ratio: positives' loss over negatives'. What does "
-        "each meaning multiply its two parts by?",
-        "A ratio does not change when both parts are multiplied by 0.25.",
+        "For each meaning, divide the weight of a positive by the weight of "
+        "a negative.",
+        "The paper's is 0.25 to 0.75, one for both is 0.25 to 0.25, and "
+        "class 0 is the negatives.",
     ),
-    why="The balance is the ratio of the two sums. A number that multiplies "
-    "both cancels. It changes the loss as a learning rate does, nothing "
-    "else.",
+    why="What counts is a positive's weight over a negative's. It is 3 with "
+    "alpha to class 0, 1 with one number for both and a third in the paper. "
+    "The same 0.25 thus means opposite things.",
 )
 
 hardest_fifth = Prediction(
-    "the hardest 20 %, as γ goes from 0 to 2",
+    "the hardest 20 %, as the measuring γ goes from 0 to 2",
     "d",
     choices=[
         "its share changes more among positives, rising",
