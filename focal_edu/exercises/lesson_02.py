@@ -206,7 +206,7 @@ lost = Prediction(
     "part of an easy example's gradient that is lost",
     2 / 3,
     within=0.02,
-    unit="(a fraction of the true gradient)",
+    unit="parts of 1",
     wrong={
         1 / 3: "That part is kept; asked for is what is lost.",
         3: "That is how many times larger the true gradient is; which part "

@@ -59,6 +59,8 @@ class Question:
         Why the truth is true.
     """
 
+    listing = ""
+
     def __init__(self, *, wrong, hints, why):
         self.wrong, self.hints, self.why = wrong, hints, why
         self.hints_given = 0
@@ -141,10 +143,9 @@ class Prediction(Question):
         self.answer = self._in_words(truth)
         self.happened = happened or self.answer
         self.listing = "\n".join(f"{k}  {v}" for k, v in self.choices.items())
-        kind = f"letter, {self._letters()}," if choices else "number"
+        kind = f"number ({unit})" if unit else "number"
+        kind = f"letter, {self._letters()}," if choices else kind
         self.waits_for = f"put one {kind} in place of `...`."
-        if unit:
-            self.waits_for += f" Unit: {unit}."
 
     def _mistake(self, answer):
         answer = self._letter(answer) if self.choices else _number(answer)
@@ -187,8 +188,6 @@ class FunctionToWrite(Question):
     It is made by decorating its solution, whose source is what
     ``.solution()`` shows. In `wrong` the answers are functions.
     """
-
-    listing = ""
 
     def __init__(self, solution, behaviour, **parts):
         super().__init__(**parts)
@@ -240,12 +239,12 @@ class Fault(Question):
     ----------
     code : str
         Source of one function or class, whose first line is line 1. It can
-        be tried: ``.function``.
+        be tried: ``.function``. It may use NumPy, as ``np``.
     line : int
     repair : str
         The line as it should be.
-    names : dict
-        What the code may use beside NumPy, as ``np``.
+    use : callable, optional
+        From what the code defines to the function that is compared.
     **parts
         `truth`, `inputs` and `first` say what repaired code does; the rest
         belongs to `Question`.
@@ -254,12 +253,20 @@ class Fault(Question):
     praise = "that is the line."
 
     def __init__(
-        self, code, line, repair, truth, inputs, first, names=(), **parts
+        self,
+        code,
+        line,
+        repair,
+        truth,
+        inputs,
+        first,
+        use=lambda function: function,
+        **parts,
     ):
         super().__init__(**parts)
         self.lines, self.line = dedent(code).strip().splitlines(), line
         self.repair = repair
-        self.names = {"np": np, **dict(names)}
+        self.use = use
         self.function = self._run(self.lines)
         indent = len(self.lines[line - 1]) - len(
             self.lines[line - 1].lstrip()
@@ -268,14 +275,17 @@ class Fault(Question):
         repaired[line - 1] = " " * indent + repair
         self.repaired = self._run(repaired)
         self.behaviour = Behaviour(truth, inputs, first)
-        self.listing = "\n".join(
+        self.numbered = "\n".join(
             f"{number}  {line}" for number, line in enumerate(self.lines, 1)
         )
         self.answer = f"{line}  {repaired[line - 1]}"
         self.waits_for = "put the number of a line in place of `...`."
 
+    def __repr__(self):
+        return self.numbered
+
     def _run(self, lines):
-        names = dict(self.names)
+        names = {"np": np}
         exec("\n".join(lines), names)
         return list(names.values())[-1]
 
