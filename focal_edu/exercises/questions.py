@@ -5,7 +5,6 @@ that it earns, two hints, and why the truth is true. What is asked stands in
 the notebook.
 """
 
-import ast
 import inspect
 import math
 import os
@@ -24,23 +23,19 @@ HABITS = [
     (lambda a: -a, "The size is right and the sign is not."),
     (
         lambda a: a / math.log(10),
-        "That is a logarithm to base 10, and these lessons count in nats: "
-        "take the natural logarithm.",
+        "That is a logarithm to base 10; take the natural one.",
     ),
     (
         lambda a: a / math.log(2),
-        "That is a logarithm to base 2, and these lessons count in nats: "
-        "take the natural logarithm.",
+        "That is a logarithm to base 2; take the natural one.",
     ),
     (
         lambda a: 100 * a,
-        "That is a hundred times too much: a percentage, perhaps, where a "
-        "plain number is asked for.",
+        "That is a hundred times too much: perhaps a percentage.",
     ),
     (
         lambda a: a / 100,
-        "That is a hundredth of it: a fraction, perhaps, where a percentage "
-        "is asked for.",
+        "That is a hundredth of it: perhaps a fraction for a percentage.",
     ),
 ]
 
@@ -67,9 +62,9 @@ class Question:
 
     def check(self, answer):
         """Return what is to be said of an answer; ``...`` waits."""
-        if answer is ... or is_unwritten(answer):
-            return self._waiting()
         try:
+            if answer is ... or is_unwritten(answer):
+                raise Unwritten
             mistake = self._mistake(answer)
         except Unwritten:
             return self._waiting()
@@ -77,6 +72,8 @@ class Question:
             mistake = str(trouble)
         except KeyboardInterrupt:
             mistake = "You stopped your function: does a loop never end?"
+        except Exception as error:  # whatever an answer holds, no traceback
+            mistake = f"That is no answer: it raises {type(error).__name__}."
         if mistake is None:
             return Feedback("Right", self.praise, right=True)
         return Feedback("Not yet", mistake, self.listing, right=False)
@@ -119,29 +116,18 @@ class Prediction(Question):
         How far from the truth a number may be.
     unit : str
         What the number counts.
-    happened : str, optional
-        The truth in words, for the table.
     """
 
     praise = "that is what happens."
 
     def __init__(
-        self,
-        about,
-        truth,
-        *,
-        choices=(),
-        within=0.0,
-        unit="",
-        happened=None,
-        **parts,
+        self, about, truth, *, choices=(), within=0.0, unit="", **parts
     ):
         super().__init__(**parts)
         self.about, self.truth, self.within = about, truth, within
         self.choices = dict(zip("abcdefgh", choices, strict=False))
         self.unit, self.said = unit, "no prediction"
-        self.answer = self._in_words(truth)
-        self.happened = happened or self.answer
+        self.answer = self.happened = self._in_words(truth)
         self.listing = "\n".join(f"{k}  {v}" for k, v in self.choices.items())
         kind = f"number ({unit})" if unit else "number"
         kind = f"letter, {self._letters()}," if choices else kind
@@ -205,7 +191,7 @@ class FunctionToWrite(Question):
     def _mistake(self, answer):
         if not callable(answer):
             raise Trouble(
-                f"A function is asked for, and this is a "
+                "A function is asked for, and this has type "
                 f"{type(answer).__name__}: pass the function by its name, "
                 "without calling it."
             )
@@ -226,9 +212,9 @@ class FunctionToWrite(Question):
         return own + [([f(r) for r in right], said) for f, said in HABITS]
 
 
-def function_to_write(truth, inputs, first, rtol=1e-5, **parts):
+def function_to_write(truth, inputs, first, **parts):
     """Return a decorator that makes a solution into its question."""
-    behaviour = Behaviour(truth, inputs, first, rtol)
+    behaviour = Behaviour(truth, inputs, first)
     return lambda solution: FunctionToWrite(solution, behaviour, **parts)
 
 
@@ -265,16 +251,10 @@ class Fault(Question):
     ):
         super().__init__(**parts)
         self.lines, self.line = dedent(code).strip().splitlines(), line
-        self.repair = repair
-        self.use = use
-        self.function = self._run(self.lines)
-        indent = len(self.lines[line - 1]) - len(
-            self.lines[line - 1].lstrip()
-        )
-        repaired = self.lines.copy()
-        repaired[line - 1] = " " * indent + repair
-        self.repaired = self._run(repaired)
-        self.behaviour = Behaviour(truth, inputs, first)
+        repaired, faulty = self.lines.copy(), self.lines[line - 1]
+        repaired[line - 1] = faulty.replace(faulty.strip(), repair)
+        self.function, self.repaired = self._run(self.lines), repaired
+        self.use, self.behaviour = use, Behaviour(truth, inputs, first)
         self.numbered = "\n".join(
             f"{number}  {line}" for number, line in enumerate(self.lines, 1)
         )
@@ -284,7 +264,8 @@ class Fault(Question):
     def __repr__(self):
         return self.numbered
 
-    def _run(self, lines):
+    @staticmethod
+    def _run(lines):
         names = {"np": np}
         exec("\n".join(lines), names)
         return list(names.values())[-1]
@@ -301,10 +282,8 @@ class Fault(Question):
 
 def source_of(function):
     """Return a function's source without its decorators."""
-    tree = ast.parse(dedent(inspect.getsource(function)))
-    tree.body[0].decorator_list = []
-    lines = inspect.getsource(function).splitlines()
-    return dedent("\n".join(lines[tree.body[0].lineno - 1 :]))
+    source = inspect.getsource(function)
+    return source[source.index(f"def {function.__name__}(") :].rstrip()
 
 
 def _number(answer):
@@ -314,7 +293,7 @@ def _number(answer):
         number = float(answer)
     except Exception:
         raise Trouble(
-            f"Answer with one number; this is a {type(answer).__name__}."
+            f"Answer with one number; this has type {type(answer).__name__}."
         ) from None
     if not math.isfinite(number):
         raise Trouble("Answer with a finite number.")
