@@ -292,7 +292,7 @@ ACCIDENTS = [
     lambda *a: np.nan, lambda *a: [], lambda *a: np.zeros((2, 3)),
     lambda *a: [[1], [2, 3]], lambda *a: Rude(), lambda *a: a,
     lambda *a: 1 / 0, lambda *a: sys.exit(), lambda *a: (x for x in a),
-    lambda *a: {"loss": 1}, lambda *a: np.zeros((3, 1)), lambda *a: exec, exec,
+    lambda *a: {"loss": 1}, lambda *a: np.zeros((3, 1)), exec,
 ]  # fmt: skip
 
 
