@@ -169,6 +169,7 @@ def test_each_wrong_answer_gets_its_own_sentence(name):
         feedback = question.check(wrong)
         assert feedback.right is False
         assert feedback.message == sentence
+        assert len(re.findall(r"[.?](?:\s|$)", sentence)) == 1, sentence
         assert sentence.endswith((".", "?")) and len(sentence) < 160
 
 
@@ -356,14 +357,14 @@ def test_predictions_are_remembered_beside_what_happened():
     said = {row[0]: row[1] for row in table.rows}
     assert said[module.largest_loss.about] == "a tie: both with p = 0.9"
     assert said[module.hard_share.about] == "50 per cent"
-    assert "<td>50 per cent</td>" in table._repr_html_()
+    assert ">50 per cent</td>" in table._repr_html_()
     assert str(table).startswith("prediction")
 
 
 def test_html_is_escaped_and_code_is_marked():
     shown = Feedback("Not yet", "`a < b` & c", "x < y")._repr_html_()
     assert "<code>a &lt; b</code> &amp; c" in shown
-    assert "<pre>x &lt; y</pre>" in shown
+    assert ">x &lt; y</pre>" in shown
 
 
 def by_torch(p, y, gamma):

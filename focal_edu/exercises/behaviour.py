@@ -184,6 +184,6 @@ def _shape(array):
 def _shown(value):
     if callable(value):
         return value.__name__
-    if np.ndim(value) == 0:
-        return f"{value:.4g}"
+    if np.size(value) == 1:
+        return f"{np.asarray(value).item():.4g}"
     return np.array2string(value, precision=4, separator=", ")

@@ -5,6 +5,7 @@ import re
 
 COLOURS = {"Right": "#0072B2", "Not yet": "#D55E00"}
 GREY = "#767676"
+MONOSPACE = "font-family: monospace"
 
 
 class Feedback:
@@ -26,11 +27,11 @@ class Feedback:
             "`(.*?)`", r"<code>\1</code>", html.escape(self.message, False)
         )
         listing = html.escape(self.listing, False)
+        listing = listing and f'<pre style="{MONOSPACE}">{listing}</pre>'
         return (
             f'<div style="border-left: 4px solid {colour}; '
             f'padding-left: 0.8em"><b>{self.verdict}:</b> {message}'
-            + (f"<pre>{listing}</pre>" if listing else "")
-            + "</div>"
+            f"{listing}</div>"
         )
 
 
@@ -52,7 +53,8 @@ class Table:
 
     def _repr_html_(self):
         def row(cells, tag):
-            cells = (f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+            left = f'<{tag} style="text-align: left">'
+            cells = (f"{left}{html.escape(cell)}</{tag}>" for cell in cells)
             return f"<tr>{''.join(cells)}</tr>"
 
         body = "".join(row(cells, "td") for cells in self.rows)

@@ -278,7 +278,7 @@ batch_loss = Fault(
         2: "Line 2 gives p for positives and 1 - p for negatives, as it "
         "should.",
         4: "Line 4 is right for one example: `np.exp(-ce)` undoes minus the "
-        "logarithm. Ask what `ce` is when there are two.",
+        "logarithm; ask what `ce` is when there are two.",
         5: "A batch's loss is a mean over examples, so a mean at the end is "
         "in place.",
     },

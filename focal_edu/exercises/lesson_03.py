@@ -247,7 +247,7 @@ prior_factor = Prediction(
         "upside down.",
         172000: "That is about focal loss's factor; the number asked for is "
         "cross entropy's.",
-        100: "Right in kind: minus log 0.99 is about 0.01. But at p = 0.5 "
+        100: "Right in kind: minus log 0.99 is about 0.01, but at p = 0.5 "
         "the loss is not 1.",
     },
     hints=(
