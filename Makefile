@@ -1,6 +1,7 @@
 # make lab         open the lessons in JupyterLab
 # make test        unit tests, and every notebook run and compared
 # make refresh     run every notebook in place and keep its outputs
+# make slides      a deck a lesson in _slides, shown without a network
 # make assignment  the students' version of the graded assignment
 # make bench       speed and memory, as ratios, on this machine
 
@@ -19,6 +20,9 @@ test: $(VENV)/installed-test
 
 refresh: $(VENV)/installed-test
 	$(BIN)/python .ci/refresh.py notebooks/*.ipynb
+
+slides: $(VENV)/installed
+	$(BIN)/python .ci/slides.py _slides notebooks/*.ipynb
 
 assignment: $(VENV)/installed-teach
 	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
@@ -40,4 +44,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test refresh assignment bench
+.PHONY: lab test refresh slides assignment bench
