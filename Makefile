@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 BIN = $(VENV)/bin
+# its pop-up asks about Jupyter news, over the lesson
+NEWS = "@jupyterlab/apputils-extension:announcements"
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
@@ -34,6 +36,7 @@ bench: $(VENV)/installed
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -r requirements.txt -e .
+	$(BIN)/jupyter labextension disable $(NEWS)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
