@@ -3,6 +3,8 @@
 # make refresh     run every notebook in place and keep its outputs
 # make slides      a deck a lesson in _slides, shown without a network
 # make assignment  the students' version of the graded assignment
+# make site        the lessons without a server, in _site
+# make links       the README's buttons, from this repository's remote
 # make bench       speed and memory, as ratios, on this machine
 
 PYTHON ?= python3
@@ -31,6 +33,12 @@ assignment: $(VENV)/installed-teach
 	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
 		nbgrader generate_assignment focal_loss --force
 
+site: $(VENV)/installed-site
+	$(BIN)/python .ci/build_site.py
+
+links:
+	$(PYTHON) .ci/links.py README.md
+
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark
 
@@ -41,11 +49,15 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/pip install -r requirements.txt -e ".[test,teach]"
+	$(BIN)/pip install -r requirements.txt -e ".[test,teach,site]"
+	touch $@
+
+$(VENV)/installed-site: $(VENV)/installed
+	$(BIN)/pip install -r requirements.txt -e ".[site]"
 	touch $@
 
 $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test refresh slides assignment bench
+.PHONY: lab test refresh slides assignment site links bench

@@ -1,0 +1,125 @@
+"""Build the lessons as a site that needs no server: JupyterLite in _site.
+
+python .ci/build_site.py
+
+Each lesson is copied with a cell before it: one that fetches its packages,
+or, where it needs PyTorch, one that says where to run it instead. What a
+lesson needs is seen by running its imports.
+"""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+
+import nbformat
+from links import addresses
+from pyodide_mirror import PYODIDE
+
+LESSONS = sorted(Path("notebooks").glob("[0-9]*.ipynb"))
+BUILD, SITE = Path("build/site").resolve(), Path("_site").resolve()
+# Pyodide has the rest: these are pure Python, and travel in the site.
+WHEELS = ("autograd", "comm", "ipywidgets", "jupyterlab_widgets")
+SETTINGS = {
+    "jupyter-lite-schema-version": 0,
+    "jupyter-config-data": {
+        "appName": "Focal loss",
+        "disabledExtensions": [
+            "@jupyterlab/apputils-extension:announcements"
+        ],
+        "exposeAppInBrowser": True,
+        "litePluginSettings": {
+            "@jupyterlite/pyodide-kernel-extension:kernel": {
+                "pyodideUrl": "https://cdn.jsdelivr.net/pyodide/"
+                f"v{PYODIDE}/full/pyodide.mjs",
+                "disablePyPIFallback": True,
+            }
+        },
+    },
+}
+FETCH = """\
+# This copy runs in your browser: this cell fetches what it needs.
+%pip install -q focal-edu ipywidgets matplotlib{more}"""
+ELSEWHERE = """\
+class RunElsewhere(Exception):
+    def _render_traceback_(self):
+        return [str(self)]
+
+
+raise RunElsewhere(
+    "This lesson needs PyTorch, which does not run in a browser.\\n"
+    "Its results are kept below, to be read. To run it:\\n"
+    "{where}"
+)"""
+
+
+def main():
+    for old in (BUILD, SITE, BUILD.with_name("lib")):
+        shutil.rmtree(old, ignore_errors=True)
+    (BUILD / "files").mkdir(parents=True)
+    (BUILD / "jupyter-lite.json").write_text(json.dumps(SETTINGS))
+    cards = [copy(lesson) for lesson in LESSONS]
+    pinned = [f"{name}=={version(name)}" for name in WHEELS]
+    wheels = ["-m", "pip", "wheel", "-q", "--no-deps", "-w", BUILD / "wheels"]
+    run(*wheels, ".", *pinned)
+    lite = ["-m", "jupyter", "lite", "build", "--apps", "lab"]
+    lite += ["--lite-dir", BUILD, "--output-dir", SITE, "--no-sourcemaps"]
+    lite += ["--contents", BUILD / "files"]
+    for wheel in sorted((BUILD / "wheels").glob("*.whl")):
+        lite += ["--piplite-wheels", wheel]
+    run(*lite, cwd=BUILD)  # where its record of what is done goes, too
+    page = Template(Path(".ci/landing.html").read_text())
+    (SITE / "index.html").write_text(
+        page.substitute(lessons="\n".join(cards))
+    )
+
+
+def copy(path):
+    """Write a lesson's copy, and return its item of the landing page."""
+    notebook = nbformat.read(path, as_version=4)
+    needs = imports(notebook)
+    title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+    binder = addresses()["binder"](path.name)
+    if "torch" in needs:
+        first = ELSEWHERE.format(where=f"{binder}\\nor `make lab`.")
+        link, how = binder, "needs PyTorch: opens on Binder"
+    else:
+        more = " scikit-learn" if "sklearn" in needs else ""
+        first = FETCH.format(more=more)
+        link, how = f"lab/index.html?path={path.name}", "runs in your browser"
+    cell = nbformat.v4.new_code_cell(first, id="in-the-browser")
+    notebook.cells.insert(0, cell)
+    notebook.metadata.kernelspec = {
+        "display_name": "Python (Pyodide)",
+        "language": "python",
+        "name": "python",
+    }
+    nbformat.write(notebook, BUILD / "files" / path.name)
+    return f'<li><a href="{link}">{title}</a> <span>{how}</span></li>'
+
+
+def imports(notebook):
+    """Which of torch and sklearn a lesson's plain imports load."""
+    lines = [
+        ast.unparse(statement)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for statement in ast.parse(cell.source).body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+    ]
+    look = "import sys; print(*{'torch', 'sklearn'} & {*sys.modules})"
+    lines = "\n".join([*lines, look])
+    found = subprocess.check_output([sys.executable, "-c", lines], text=True)
+    return set(found.split())
+
+
+def run(*arguments, **where):
+    subprocess.run([sys.executable, *arguments], check=True, **where)
+
+
+if __name__ == "__main__":
+    main()

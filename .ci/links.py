@@ -1,0 +1,57 @@
+"""Where this repository is, as its own remote says: Binder, site, source.
+
+python .ci/links.py            print the addresses
+python .ci/links.py README.md  write them into the README's three buttons
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+MARK = re.compile(r"(?s)(<!-- links -->\n).*?(<!-- /links -->)")
+BADGE = "https://mybinder.org/badge_logo.svg"
+
+
+def addresses(remote=None):
+    """{"source": URL, "site": URL, "binder": notebook name -> URL}."""
+    if remote is None:
+        command = ["git", "config", "--get", "remote.origin.url"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        remote = done.stdout
+    owner, name = owner_and_name(remote)
+    binder = f"https://mybinder.org/v2/gh/{owner}/{name}/HEAD"
+    return {
+        "source": f"https://github.com/{owner}/{name}",
+        "site": f"https://{owner.lower()}.github.io/{name}/",
+        "binder": lambda lesson: (
+            f"{binder}?urlpath=lab/tree/notebooks/{lesson}"
+        ),
+    }
+
+
+def owner_and_name(remote):
+    """('OWNER', 'REPO') of a GitHub remote; these very words without one."""
+    found = re.search(
+        r"github\.com[:/]([\w.-]+)/([\w.-]+?)(\.git)?/?\s*$", remote
+    )
+    return found.groups()[:2] if found else ("OWNER", "REPO")
+
+
+def buttons(found):
+    start = found["binder"]("00_start_here.ipynb")
+    return (
+        f"[![Open on Binder]({BADGE})]({start}) ·\n"
+        f"[**In your browser**]({found['site']}) ·\n"
+        "[**On your machine**](#start)\n"
+    )
+
+
+if __name__ == "__main__":
+    text = buttons(addresses())
+    for name in sys.argv[1:]:
+        before = Path(name).read_text()
+        if not MARK.search(before):
+            sys.exit(f"{name} has no <!-- links --> … <!-- /links -->")
+        Path(name).write_text(MARK.sub(rf"\g<1>{text}\g<2>", before))
+    print(text)

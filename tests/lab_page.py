@@ -1,0 +1,145 @@
+"""JupyterLab's page as a reader uses it, and what its notebook holds.
+
+The page must expose its application: `exposeAppInBrowser`.
+"""
+
+import time
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STDERR = ".jp-Notebook [data-mime-type='application/vnd.jupyter.stderr']"
+IDLE = """() => {
+    const panel = jupyterapp.shell.currentWidget;
+    const { connectionStatus, status } =
+        panel.sessionContext.session?.kernel ?? {};
+    return connectionStatus === "connected" && status === "idle";
+}"""
+# What a Markdown cell shows outside code and finished formulas.
+WORDS = """cell => {
+    const shown = cell.querySelector(".jp-RenderedMarkdown").cloneNode(true);
+    shown.querySelectorAll("code, mjx-container").forEach(e => e.remove());
+    return shown.textContent;
+}"""
+CELLS = """() => {
+    const notebook = jupyterapp.shell.currentWidget.content;
+    return notebook.widgets.map(cell => ({
+        type: cell.model.type,
+        source: cell.model.sharedModel.getSource(),
+        state: cell.model.executionState,
+        ran: cell.model.executionCount,
+        outputs: cell.model.outputs?.toJSON() ?? [],
+    }));
+}"""
+
+
+class Stopwatch:
+    """Seconds since it was made, when called."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+
+    def __call__(self):
+        return time.monotonic() - self.start
+
+
+def choose(page, menu, item):
+    """Click an item of JupyterLab's menu bar, by its visible name."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.get_by_role("menuitem", name=item, exact=True).click()
+
+
+def wait_until_run(page, seconds=300):
+    """The cells, once each has run or one has failed."""
+    clock = Stopwatch()
+    while True:
+        page.wait_for_function(IDLE, timeout=1000 * seconds)
+        cells = page.evaluate(CELLS)
+        waiting = [
+            cell["source"]
+            for cell in cells
+            if cell["type"] == "code"
+            and cell["source"]
+            and (cell["state"] == "running" or not cell["ran"])
+        ]
+        if not waiting or errors(cells):
+            return cells
+        assert clock() < seconds, f"still not run: {waiting[0]}"
+        page.wait_for_timeout(100)
+
+
+def errors(cells):
+    """What error and stderr outputs say."""
+    return [
+        output.get("evalue") or output["text"]
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "error" or output.get("name") == "stderr"
+    ]
+
+
+def read_through(page, cells):
+    """Scroll to each cell, see all of it, and return its sliders."""
+    sliders = []
+    for index, cell in enumerate(cells):
+        shown = page.locator(".jp-Notebook .jp-Cell").nth(index)
+        shown.scroll_into_view_if_needed()
+        if cell["type"] == "markdown" and "$" in cell["source"]:
+            shown.locator("mjx-container").first.wait_for()
+            words = shown.evaluate(WORDS)
+            assert "$" not in words and "\\" not in words, words
+        kinds = [kind for o in cell["outputs"] for kind in o.get("data", {})]
+        if "image/png" in kinds:
+            shown.locator(".jp-OutputArea img").first.wait_for()
+        if WIDGET in kinds:
+            shown.locator(".jupyter-widgets").first.wait_for()
+            shown.locator(".jupyter-widgets img").first.wait_for()
+            sliders += shown.locator(".noUi-handle").all()
+    assert not page.locator("mjx-merror, mjx-mtext[style*=red]").count()
+    assert not page.locator(STDERR).count()
+    return sliders
+
+
+def move(page, slider):
+    """Move a slider by mouse, then by key; seconds to each last picture."""
+    slider.scroll_into_view_if_needed()
+    picture = ancestor(slider, "jp-OutputArea-output").locator("img")
+    low, high, now = (
+        float(slider.get_attribute(f"aria-value{end}"))
+        for end in ("min", "max", "now")
+    )
+    towards = 1 if now < (low + high) / 2 else -1
+    seconds = []
+    for action in (drag, press):
+        before = last = picture.get_attribute("src")
+        action(page, slider, towards)
+        clock = Stopwatch()
+        changed = None
+        while clock() < (changed or 10) + 0.5:
+            now = picture.get_attribute("src")
+            if now != last:
+                last, changed = now, clock()
+        assert last != before, f"{action.__name__} changed no picture"
+        seconds.append(changed)
+    return seconds
+
+
+def drag(page, slider, towards):
+    """Drag a slider's handle a third of its track."""
+    track = ancestor(slider, "noUi-base")
+    box, length = slider.bounding_box(), track.bounding_box()["width"]
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + towards * length / 3, y, steps=4)
+    page.mouse.up()
+
+
+def press(page, slider, towards):
+    slider.focus()
+    page.keyboard.press("ArrowRight" if towards > 0 else "ArrowLeft")
+
+
+def ancestor(locator, style):
+    """The nearest element around `locator` with a CSS class."""
+    return locator.locator(
+        f"xpath=ancestor::*[contains(@class, '{style}')][1]"
+    )

@@ -1,0 +1,128 @@
+"""The site without a server: each lesson runs whole in Chromium and prints
+the numbers that its committed outputs hold.
+
+FOCAL_PYODIDE_CDN names a folder made by .ci/pyodide_mirror.py, from which
+requests to Pyodide's CDN are answered; without it the CDN itself is asked
+under CI, and elsewhere the lessons are not run. `-s` shows the timings.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from lab_page import (
+    CELLS,
+    IDLE,
+    Stopwatch,
+    choose,
+    errors,
+    move,
+    read_through,
+    wait_until_run,
+)
+
+ROOT = Path(__file__).parents[1]
+LESSONS = sorted(path.name for path in ROOT.glob("notebooks/[0-9]*.ipynb"))
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+# What an environment's versions print is its own.
+OWN = ("version(", "get_device_name(")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The address of a site built now from the lessons as they are."""
+    build = [sys.executable, ".ci/build_site.py"]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    handler = partial(Quiet, directory=ROOT / "_site")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def reader(page):
+    """The page, with Pyodide's CDN answered from a folder."""
+    folder = os.environ.get("FOCAL_PYODIDE_CDN")
+    if folder is None:
+        pytest.skip("FOCAL_PYODIDE_CDN names no copy of Pyodide's CDN")
+
+    def answer(route):
+        file = Path(folder, route.request.url.rpartition("/")[2])
+        if not file.exists():
+            page.faults.append(f"{file.name} is not in FOCAL_PYODIDE_CDN")
+            return route.abort()
+        kind = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+        return route.fulfill(path=file, content_type=kind.get(file.suffix))
+
+    page.route("https://cdn.jsdelivr.net/pyodide/**", answer)
+    return page
+
+
+def test_front_page_leads_to_every_lesson(page, site):
+    page.goto(site)
+    links = page.get_by_role("listitem").get_by_role("link")
+    assert links.count() == len(LESSONS)
+    targets = [link.get_attribute("href") for link in links.all()]
+    for name, target in zip(LESSONS, targets, strict=True):
+        assert name in target
+        if not target.startswith("https://mybinder.org/"):
+            assert page.request.get(f"{site}/{target}").ok
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson(reader, site, name):
+    page, kept = reader, json.loads((ROOT / "notebooks" / name).read_text())
+    clock = Stopwatch()
+    page.goto(f"{site}/lab/index.html?path={name}")
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context")
+    page.wait_for_function(IDLE, timeout=120_000)
+    ready = clock()
+    choose(page, "Edit", "Clear Outputs of All Cells")
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_function(f"({CELLS})()[0].ran", timeout=120_000)
+    first = clock()
+    cells = wait_until_run(page)
+    print(
+        f"\n{name}: kernel {ready:.1f} s, first cell {first:.1f} s, "
+        f"all cells {clock():.1f} s"
+    )
+    if "PyTorch, which does not run" in cells[0]["source"]:
+        (said,) = errors(cells)
+        assert "mybinder.org" in said
+        assert not any(cell["ran"] for cell in cells[1:])
+        return
+    assert errors(cells) == []
+    ran = zip(cells[1:], kept["cells"], strict=True)
+    for now, before in ran:
+        if not any(word in now["source"] for word in OWN):
+            assert numbers(now) == numbers(before), now["source"]
+    for slider in read_through(page, cells):
+        move(page, slider)
+    assert errors(wait_until_run(page)) == []
+    assert page.faults == []
+
+
+def numbers(cell):
+    """The numbers in what a cell printed or showed as text, in order."""
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.get("outputs", [])
+        if "application/vnd.jupyter.widget-view+json"
+        not in output.get("data", {})
+    ]
+    return NUMBER.findall("\n".join("".join(text) for text in texts))
