@@ -48,7 +48,7 @@ def page(chromium, request):
     """A page that notes its own errors and lets no request out.
 
     `page.faults` lists uncaught errors and requests to other machines; a
-    test that answers such a request itself does so with `page.route`.
+    test that answers such requests itself does so with `page.context.route`.
     """
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()

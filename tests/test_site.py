@@ -67,7 +67,7 @@ def reader(page):
         kind = {".mjs": "text/javascript", ".wasm": "application/wasm"}
         return route.fulfill(path=file, content_type=kind.get(file.suffix))
 
-    page.route("https://cdn.jsdelivr.net/pyodide/**", answer)
+    page.context.route("https://cdn.jsdelivr.net/pyodide/**", answer)
     return page
 
 
