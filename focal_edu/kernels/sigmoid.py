@@ -93,7 +93,8 @@ def _side(n, gamma, weight, sign):
     threshold of 20 that loses digits of float64, at 40 it does not.
     """
     ce, q = F.softplus(n, threshold=40.0), torch.sigmoid(n)
-    return _Side(ce, torch.sigmoid(-n), q, q**gamma, weight, sign)
+    p = torch.sigmoid(-n)
+    return _Side(ce, p, q, q**gamma, weight, sign)
 
 
 def _sigmoid(wanted, x, y, a, b, gamma):
