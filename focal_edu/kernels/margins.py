@@ -113,8 +113,10 @@ def _margin(z, t, dim=-2):
 
 def _margin_gradient(g, z, t, dim=-2):
     g = g.unsqueeze(dim)
-    share = torch.softmax(_others(z, t, dim), dim)
-    return (share * -g).scatter(dim, t.unsqueeze(dim), g)
+    others = _others(z, t, dim)
+    share = others.sub_(others.amax(dim, keepdim=True)).exp_()
+    scale = -g / share.sum(dim, keepdim=True)
+    return (share * scale).scatter(dim, t.unsqueeze(dim), g)
 
 
 def _others(z, t, dim=-2):
