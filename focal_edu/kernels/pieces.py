@@ -6,8 +6,8 @@ import numpy
 import torch
 from torch.autograd import Function
 
-PIECE = 3 * 2**13
-"""Elements of one piece: 96 KiB of float32, and below the 2^15 at which
+PIECE = 31 * 2**10
+"""Elements of one piece: 124 KiB of float32, and below the 2^15 at which
 PyTorch would start and join its own threads for every operation."""
 
 BATCH = 8
