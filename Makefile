@@ -1,0 +1,34 @@
+# make lab      open the lessons in JupyterLab
+# make test     unit tests, and every notebook run and compared
+# make refresh  run every notebook in place and keep its outputs
+# make bench    speed and memory, as ratios, on this machine
+
+PYTHON ?= python3
+VENV ?= .venv
+LAB_ARGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+BIN = $(VENV)/bin
+
+lab: $(VENV)/installed
+	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+test: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env
+
+refresh: $(VENV)/installed-test
+	$(BIN)/python .ci/refresh.py notebooks/*.ipynb
+
+bench: $(VENV)/installed
+	$(BIN)/python -m focal_edu.benchmark
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -r requirements.txt -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/pip install -r requirements.txt -e ".[test]"
+	touch $@
+
+.PHONY: lab test refresh bench

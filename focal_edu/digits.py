@@ -1,0 +1,74 @@
+"""Every data set of the lessons, cut from scikit-learn's handwritten digits:
+1797 grey images of 8 × 8 pixels, no download."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+
+class Split(NamedTuple):
+    """Images as rows of 64 numbers in [0, 1], and labels; no image twice."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def rare_digit(digit=8, *, negatives=1000, positives=10, seed=0):
+    """Return a binary set: is it `digit`? One positive in a hundred.
+
+    Parameters
+    ----------
+    digit : int from 0 to 9
+        The positive class; every other digit is negative.
+    negatives, positives : int
+        How many of each are drawn for training. All others are for testing,
+        where positives are therefore not rare.
+    seed : int
+        The draw: the same seed gives the same split.
+
+    Returns
+    -------
+    Split
+        Labels are 1.0 for `digit` and 0.0 for the rest.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above, or larger than there are
+        images to draw and one to test on.
+    """
+    images, digits = _images()
+    _check_integer("digit", digit, 0, 9)
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    draw = np.random.default_rng(seed)
+    train, test = [], []
+    for name, count, label in (
+        ("negatives", negatives, digits != digit),
+        ("positives", positives, digits == digit),
+    ):
+        _check_integer(name, count, 1, label.sum() - 1)
+        rows = draw.permutation(np.flatnonzero(label))
+        train.append(rows[:count])
+        test.append(rows[count:])
+    train, test = np.concatenate(train), np.concatenate(test)
+    labels = (digits == digit).astype(float)
+    return Split(images[train], labels[train], images[test], labels[test])
+
+
+def _images():
+    digits = load_digits()
+    return digits.data / 16.0, digits.target
+
+
+def _check_integer(name, value, least, most):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(
+            f"{name} must be an integer, got {type(value).__name__}"
+        )
+    if not least <= value <= most:
+        raise ValueError(
+            f"{name} must lie from {least} to {most}, got {value}"
+        )

@@ -1,0 +1,30 @@
+"""The figures of the lessons, one function a figure.
+
+Each returns its figure, which shows itself and carries its alt text.
+"""
+
+from .imbalance import cumulative_loss, digit_sheet, effective_number
+from .losses import (
+    focal_loss_in_one_figure,
+    loss_beside_cross_entropy,
+    loss_curves,
+)
+from .slopes import (
+    curvature_curves,
+    gradient_ratio_curves,
+    loss_and_slope,
+    two_gradients_compared,
+)
+
+__all__ = [
+    "cumulative_loss",
+    "curvature_curves",
+    "digit_sheet",
+    "effective_number",
+    "focal_loss_in_one_figure",
+    "gradient_ratio_curves",
+    "loss_and_slope",
+    "loss_beside_cross_entropy",
+    "loss_curves",
+    "two_gradients_compared",
+]

@@ -1,0 +1,141 @@
+"""What each figure draws equals what the reference says: nbval compares no
+images, so a wrong curve would pass it."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from focal_edu import figures
+from focal_edu.digits import rare_digit
+from focal_edu.gradients import inflection
+
+
+def lines(axes):
+    """The curves of some axes by label."""
+    return {
+        line.get_label(): np.array(line.get_data())
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def fl(p, gamma):
+    return -((1 - p) ** gamma) * np.log(p)
+
+
+def slope(p, gamma):
+    """Size of dFL/dx, by the textbook formula."""
+    return (1 - p) ** gamma * (1 - p - gamma * p * np.log(p))
+
+
+def test_loss_curves():
+    (axes,) = figures.loss_curves().axes
+    drawn = lines(axes)
+    assert list(drawn) == ["0", "0.5", "1", "2", "5"]
+    for gamma, (p, loss) in drawn.items():
+        np.testing.assert_allclose(loss, fl(p, float(gamma)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("figure", "gamma"),
+    [(figures.focal_loss_in_one_figure(), 2)]
+    + [(figures.loss_beside_cross_entropy(g), g) for g in (0.5, 3)],
+)
+def test_focal_loss_beside_cross_entropy(figure, gamma):
+    drawn = lines(figure.axes[0])
+    p, ce = drawn["0"]
+    np.testing.assert_allclose(ce, -np.log(p), rtol=1e-12)
+    np.testing.assert_allclose(drawn[f"{gamma}"][1], fl(p, gamma), rtol=1e-12)
+
+
+def test_loss_and_slope_share_their_axis():
+    above, below = figures.loss_and_slope().axes
+    for gamma in (0, 2):
+        x, loss = lines(above)[str(gamma)]
+        again, size = lines(below)[str(gamma)]
+        np.testing.assert_array_equal(x, again)
+        np.testing.assert_allclose(loss, fl(sigmoid(x), gamma), rtol=1e-9)
+        np.testing.assert_allclose(size, slope(sigmoid(x), gamma), rtol=1e-9)
+
+
+def test_gradient_ratio_curves():
+    (axes,) = figures.gradient_ratio_curves().axes
+    drawn = lines(axes)
+    for gamma in (0.5, 1, 2, 5):
+        p, g = drawn.pop(f"{gamma:g}")
+        np.testing.assert_allclose(g, slope(p, gamma) / (1 - p), rtol=1e-12)
+    assert not drawn
+    points = [l for l in axes.lines if l.get_marker() in "o^"]  # noqa: E741
+    assert len(points) == 8
+    for point in points:
+        if point.get_marker() == "o":
+            assert point.get_ydata()[0] == 1
+
+
+def test_two_gradients_compared():
+    drawn = lines(figures.two_gradients_compared().axes[0])
+    p, ratio = drawn["lost"]
+    expected = slope(p, 2) / (1 - p) ** 3
+    np.testing.assert_allclose(ratio, expected, rtol=1e-9)
+    assert ratio.max() < 3
+
+
+def test_curvature_curves():
+    (axes,) = figures.curvature_curves().axes
+    for gamma in (0, 2):
+        x, bend = lines(axes)[str(gamma)]
+        h = 1e-4
+        numeric = (
+            slope(sigmoid(x - h), gamma) - slope(sigmoid(x + h), gamma)
+        ) / (2 * h)
+        np.testing.assert_allclose(bend, numeric, atol=1e-7)
+        if gamma:
+            assert np.all((bend < 0) == (x < inflection(2)))
+
+
+def test_digit_sheet_frames_the_positives():
+    split = rare_digit(8)
+    figure = figures.digit_sheet(split.train_images, split.train_labels)
+    framed = [axes.spines["top"].get_visible() for axes in figure.axes]
+    assert framed == [True] * 10 + [False] * 30
+    first = figure.axes[0].images[0].get_array()
+    positives = split.train_images[split.train_labels == 1]
+    np.testing.assert_array_equal(first.ravel(), positives[0])
+
+
+def test_cumulative_loss():
+    x_t = np.array([3.0, -1.0, 0.5, 2.0])
+    left, right = figures.cumulative_loss(x_t, x_t + 1).axes
+    for axes, logits in ((left, x_t), (right, x_t + 1)):
+        for gamma in (0, 0.5, 1, 2):
+            fraction, share = lines(axes)[f"γ = {gamma:g}"]
+            loss = np.sort(fl(sigmoid(logits), gamma))
+            np.testing.assert_allclose(fraction, [0.25, 0.5, 0.75, 1])
+            np.testing.assert_allclose(share, np.cumsum(loss) / loss.sum())
+    circles = [l.get_ydata()[0] for l in right.lines if l.get_marker() == "o"]  # noqa: E741
+    np.testing.assert_allclose(circles, [0.633, 0.5, 0.286, 0.01])
+
+
+def test_effective_number():
+    drawn = lines(figures.effective_number().axes[0])
+    n = drawn.pop("n")[0]
+    for beta, (x, effective) in drawn.items():
+        np.testing.assert_array_equal(x, n)
+        geometric = [
+            sum(float(beta) ** k for k in range(round(m))) for m in n[:60:20]
+        ]
+        np.testing.assert_allclose(effective[:60:20], geometric, rtol=0.05)
+    assert len(drawn) == 4
+
+
+def test_a_figure_shows_itself_with_its_alt_text():
+    figure = figures.loss_beside_cross_entropy(2)
+    data, metadata = figure._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == figure.alt
+    assert repr(figure) == data["text/plain"] == f"Figure: {figure.alt}"
