@@ -30,7 +30,7 @@ class Form:
 
     def tensors(self, logits, targets):
         """Return what the loss is called with, for NumPy `targets`."""
-        targets = torch.as_tensor(np.asarray(targets))
+        targets = torch.tensor(np.asarray(targets))
         if self.one_hot:
             targets = torch.nn.functional.one_hot(targets, logits.shape[1])
         if not self.integer:
@@ -113,7 +113,8 @@ def value_of(loss, logits, targets):
         with quiet():
             value = loss(logits, targets)
     except Exception as error:
-        raise Refusal(f"it raised {in_one_line(error)}") from None
+        line = f"it raised {in_one_line(error)}{_hint(loss)}"
+        raise Refusal(line) from None
     return _tensor(value, loss)
 
 
@@ -160,6 +161,12 @@ def in_one_line(error):
     return f"{type(error).__name__}: {said}"
 
 
+def _hint(loss):
+    if not isinstance(loss, type):
+        return ""
+    return " (it is a class: examine an instance of it)"
+
+
 def _rows(array):
     array = np.asarray(array)
     return [array[i : i + 1] for i in range(len(array))]
@@ -184,10 +191,8 @@ def _tensor(value, loss):
             "tensor, without .item()"
         )
     if not isinstance(value, torch.Tensor):
-        hint = " (is it a class? examine an instance)"
         raise Refusal(
-            f"it returned {type(value).__name__}, not a tensor"
-            + (hint if isinstance(loss, type) else "")
+            f"it returned {type(value).__name__}, not a tensor{_hint(loss)}"
         )
     if not value.is_floating_point():
         raise Refusal(f"it returned a tensor of {value.dtype}")

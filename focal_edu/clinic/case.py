@@ -8,7 +8,7 @@ import torch
 
 from .calls import Form, ask, ask_each, fresh
 from .claims import Claims
-from .match import at_margins, tolerance, true_answer, usual_batch
+from .match import at_margins, true_answer, usual_batch
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Case:
     loss: object
     form: Form
     claims: Claims
+    rtol: float
     seed: int
 
     @property
@@ -32,17 +33,11 @@ class Case:
     def answer(self):
         return ask(self.copy(), self.form, *self.batch)
 
-    @cached_property
-    def rtol(self):
-        return tolerance(self.answer)
-
     def margins(self, *x_t):
         """Examples at these margins, each with every class as the truth."""
         classes = 2 if self.form.task == "binary" else self.claims.classes
         many = np.repeat(np.array(x_t, float), max(2, classes))
-        return at_margins(
-            self.form.task, self.claims.classes, many, self.rng
-        )
+        return at_margins(self.form.task, self.claims.classes, many, self.rng)
 
     def copy(self, dtype=None):
         return fresh(self.loss, dtype or self.form.dtype)

@@ -18,13 +18,18 @@ REDUCTIONS = ("mean", "sum", "none", "mean_positive")
 
 @dataclass(frozen=True)
 class Claims:
-    """The focal loss that a loss is held against."""
+    """The focal loss that a loss is held against.
+
+    `one_number` is the α of a multi-class loss that has one for C classes;
+    `alpha` is then what it makes of it. `source` says how each is known.
+    """
 
     task: str
     gamma: float
     alpha: object
     reduction: str | None
     classes: int
+    one_number: float | None = None
     source: dict = field(default_factory=dict, compare=False)
 
     @property
@@ -41,7 +46,8 @@ class Claims:
         return REDUCTIONS[: 3 if self.task == "multi-class" else 4]
 
     def __str__(self):
-        shown = [self.task, f"γ = {self.gamma:g}", f"α = {show(self.alpha)}"]
+        alpha = self.alpha if self.one_number is None else self.one_number
+        shown = [self.task, f"γ = {self.gamma:g}", f"α = {show(alpha)}"]
         if self.reduction:
             shown.append(f"reduction {self.reduction}")
         guessed = [k for k, how in self.source.items() if how != "given"]
@@ -69,6 +75,15 @@ def check_claims(task, gamma, alpha, reduction):
     return task, gamma, _alpha(alpha, task), reduction
 
 
+def can_have(task, alpha):
+    """Return whether a loss for this task can have the α given."""
+    try:
+        _alpha(alpha, task)
+    except (TypeError, ValueError):
+        return False
+    return task != "binary" or not isinstance(alpha, tuple)
+
+
 def candidates(loss, form, given, classes):
     """Yield the claims to try, likeliest first."""
     gamma, alpha, reduction = given
@@ -86,7 +101,15 @@ def candidates(loss, form, given, classes):
         for g, g_how in gammas:
             size = len(a) if isinstance(a, tuple) else classes
             how = {"gamma": g_how, "alpha": a_how, "reduction": reduction[1]}
-            yield Claims(form.task, g, a, reduction[0], size, how)
+            yield Claims(form.task, g, a, reduction[0], size, None, how)
+
+
+def said(loss, form, given):
+    """Return γ and α as given or, where not given, as the loss has them."""
+    gamma, alpha, _ = given
+    gamma = _read_gamma(loss) if gamma == GUESS else gamma
+    unsaid = isinstance(alpha, str)
+    return gamma, _read_alpha(loss, form.task) if unsaid else alpha
 
 
 def with_gamma(loss, gamma):
@@ -129,7 +152,7 @@ def show(alpha):
 def _alpha(alpha, task):
     if isinstance(alpha, str) and alpha == GUESS:
         return GUESS
-    if task == "multi-class" and not isinstance(alpha, Real):
+    if task in (GUESS, "multi-class") and not isinstance(alpha, Real):
         size = len(alpha) if hasattr(alpha, "__len__") else 0
         return check_class_alpha(alpha, size)
     size = len(alpha) if hasattr(alpha, "__len__") else None

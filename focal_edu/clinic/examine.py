@@ -8,7 +8,15 @@ import torch
 from . import rules
 from .calls import FORMS, Refusal
 from .case import Case
-from .claims import GUESS, candidates, check_claims, number_of_classes
+from .claims import (
+    GUESS,
+    can_have,
+    candidates,
+    check_claims,
+    number_of_classes,
+    said,
+    show,
+)
 from .example import smallest_example
 from .match import MOST, cutoff, extreme_match, gather, usual_match
 from .mistakes import Variant
@@ -67,26 +75,20 @@ def examine(
             f"{type(loss).__name__}"
         )
     task, *given = check_claims(task, gamma, alpha, reduction)
-    title = getattr(loss, "__name__", type(loss).__name__)
+    title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     evidence, trouble = _forms_it_answers(loss, task, given[1], seed)
     if not evidence:
         return Report("refused", trouble=trouble, title=title)
     evidence, claims, changes = _best_match(loss, evidence, given)
     form = evidence.form
-    case = Case(loss, form, claims, seed)
     mistakes = changes or ()
     if changes is not None:
         rng = np.random.default_rng(seed + 1)
-        try:
-            mistakes = extreme_match(
-                loss, form, claims, changes, claims.reduction, rng
-            )
-        except Refusal:
-            mistakes = changes
-        mistakes = changes if mistakes is None else mistakes
+        mistakes += extreme_match(loss, form, claims, changes, rng) or ()
     if form.probabilities:
         mistakes = (*mistakes, TAKES_PROBABILITIES)
-    case = replace(case, claims=_settle_alpha(claims, mistakes))
+    claims = _as_claimed(claims, said(loss, form, given), mistakes)
+    case = Case(loss, form, claims, evidence.rtol, seed)
     findings = tuple(_findings(case))
     verdict = _verdict(changes, mistakes, findings)
     different = verdict != "right"
@@ -136,9 +138,7 @@ def _forms_it_answers(loss, task, alpha, seed):
     found, trouble = {}, {}
     classes = number_of_classes(loss, alpha)
     for form in FORMS:
-        if task not in (GUESS, form.task):
-            continue
-        if form.task == "binary" and isinstance(alpha, tuple):
+        if task not in (GUESS, form.task) or not can_have(form.task, alpha):
             continue
         for dtype in (torch.float64, torch.float32):
             form = replace(form, dtype=dtype)
@@ -160,32 +160,61 @@ def _best_match(loss, evidence, given):
     tries = [
         (item, claims, cutoff(loss, item.form, claims))
         for item in evidence
-        for claims in candidates(
-            loss, item.form, given, number_of_classes(loss, given[1])
-        )
+        for claims in _all_claims(loss, item.form, given)
     ]
     for count in range(MOST + 1):
         for item, claims, eps in tries:
-            found = usual_match(
-                item, claims, eps, count - item.form.probabilities
-            )
+            false = _false_claims(claims, said(loss, item.form, given))
+            left = count - item.form.probabilities - len(false)
+            found = usual_match(item, claims, eps, left)
             if found:
                 changes, reduction = found
                 reduction = claims.reduction or reduction
                 claims = replace(claims, reduction=reduction)
-                return item, claims, changes
+                return item, claims, (*false, *changes)
     return (*tries[0][:2], None)
 
 
-def _settle_alpha(claims, mistakes):
-    """Turn one number for C classes into the weights it stands for."""
+def _all_claims(loss, form, given):
+    """What was claimed, filled in; then what it does where that is false."""
+    classes = number_of_classes(loss, given[1])
+    likely = list(candidates(loss, form, given, classes))
+    fitted = candidates(loss, form, (GUESS, GUESS, given[2]), classes)
+    return likely + [claims for claims in fitted if claims not in likely]
+
+
+def _false_claims(claims, said):
+    """A mistake for each γ and α that was said and that it does not use."""
+    return tuple(
+        Variant(
+            f"{name} is {show(getattr(claims, name))}",
+            "claim",
+            None,
+            f"the focal loss of another {name}: not {show(value)}",
+            "you tune a number that is not the one in use",
+        )
+        for name, value in zip(("gamma", "alpha"), said, strict=True)
+        if value != GUESS and value != getattr(claims, name)
+    )
+
+
+def _as_claimed(claims, said, mistakes):
+    """The claims to hold the loss against: what was said, where it was.
+
+    One number for C classes becomes the class weights it stands for.
+    """
+    gamma, alpha = said
+    gamma = claims.gamma if gamma == GUESS else gamma
+    alpha = claims.alpha if alpha == GUESS else alpha
+    claims = replace(claims, gamma=gamma, alpha=alpha)
     if claims.task != "multi-class" or claims.alpha_kind != "number":
         return claims
-    rule = next((m.rule for m in mistakes if m.part == "alpha"), rules.alike)
+    rule = next((m.rule for m in mistakes if m.part == "alpha"), None)
     targets = torch.arange(claims.classes)
     truth = rules.Truth(torch.zeros(claims.classes), None, targets > 0)
-    weights = rule(claims, truth, None)
-    return replace(claims, alpha=tuple(weights.double().tolist()))
+    weights = (rule or rules.alike)(claims, truth, None)
+    alpha = tuple(weights.double().tolist())
+    return replace(claims, alpha=alpha, one_number=claims.alpha)
 
 
 def _findings(case):

@@ -157,8 +157,7 @@ IN_THE_EXAMPLE = (
         "factor",
         rules.inverted_in_negatives,
         "(1 − p)^γ for negatives in place of p^γ",
-        "negatives that are already right are learned, false alarms are "
-        "not",
+        "negatives that are already right are learned, false alarms are not",
         ("yqyao/SSD_Pytorch#32",),
         ELEMENTWISE,
     ),

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from .calls import Refusal, ask, value_of
+from .calls import Refusal, ask, fresh, value_of
 from .claims import with_gamma
 from .match import close, true_answer
 
@@ -18,7 +18,7 @@ def gamma_zero_is_cross_entropy(case):
     other = with_gamma(case.loss, 0.0)
     if other is None:
         return None, "γ cannot be set from outside"
-    seen = ask(other, case.form, *case.batch).value
+    seen = ask(fresh(other, case.form.dtype), case.form, *case.batch).value
     true = true_answer(replace(case.claims, gamma=0.0), *case.batch).value
     return close(seen, true, case.rtol), _beside(seen, true)
 
@@ -65,7 +65,11 @@ def alpha_is_the_paper_s(case):
     batch = case.margins(0.0)
     measured = case.own(batch) / case.truth(batch, alpha=None)
     claimed = case.truth(batch) / case.truth(batch, alpha=None)
-    return close(measured, claimed, 10 * case.rtol), _weights(batch, measured)
+    seen = _weights(batch, measured)
+    if case.claims.one_number is not None:
+        number, classes = case.claims.one_number, case.claims.classes
+        return False, f"one number, {number:g}, for {classes} classes: {seen}"
+    return close(measured, claimed, 10 * case.rtol), seen
 
 
 def average_is_the_one_claimed(case):
@@ -74,7 +78,8 @@ def average_is_the_one_claimed(case):
     if value.shape != true.value.shape:
         return False, f"shape {value.shape}, not {true.value.shape}"
     if value.shape:
-        return close(value, true.value, case.rtol), ""
+        each = value if value.ndim == 1 else value.mean(1)
+        return close(each, own, 10 * case.rtol), _worst(each, own, "is")
     ratio = own / ideal
     even = close(ratio, np.full_like(ratio, ratio[0]), 10 * case.rtol)
     if not even:
@@ -91,9 +96,7 @@ def examples_do_not_mix(case):
     moved = logits.copy()
     moved[0] = moved[0][::-1] if moved.ndim > 1 else -moved[0]
     after = ask(case.copy(), case.form, moved, targets)
-    same = close(
-        case.answer.gradient[1:], after.gradient[1:], 10 * case.rtol
-    )
+    same = close(case.answer.gradient[1:], after.gradient[1:], 10 * case.rtol)
     return same, "one example's logit changes the others' gradients"
 
 
@@ -147,7 +150,9 @@ def inputs_are_untouched(case):
     value_of(case.copy(), *given)
     names = [
         name
-        for name, a, b in zip(("logits", "targets"), before, given)
+        for name, a, b in zip(
+            ("logits", "targets"), before, given, strict=True
+        )
         if not torch.equal(a, b.detach())
     ]
     return not names, f"it writes to its {' and '.join(names)}"
@@ -232,7 +237,7 @@ def _weights(batch, measured):
     """The weight of each class as it was measured."""
     targets = batch[1] if batch[1].ndim == 1 else batch[1][:, 0]
     seen = {int(t): measured[targets == t][0] for t in sorted(set(targets))}
-    if len(seen) == 2 and batch[0].ndim == 1 or batch[1].ndim == 2:
+    if (len(seen) == 2 and batch[0].ndim == 1) or batch[1].ndim == 2:
         return f"positives get {seen[1]:.3g}, negatives {seen[0]:.3g}"
     return "classes get " + ", ".join(f"{w:.3g}" for w in seen.values())
 
