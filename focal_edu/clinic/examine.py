@@ -180,7 +180,13 @@ def _all_claims(loss, form, given):
     classes = number_of_classes(loss, given[1])
     likely = list(candidates(loss, form, given, classes))
     fitted = candidates(loss, form, (GUESS, GUESS, given[2]), classes)
-    return likely + [claims for claims in fitted if claims not in likely]
+    one_number = likely[0].alpha_kind == "number"
+    return likely + [
+        claims
+        for claims in fitted
+        if claims not in likely
+        and not (one_number and claims.alpha_kind == "weights")
+    ]
 
 
 def _false_claims(claims, said):

@@ -293,4 +293,4 @@ def cutoff(loss, form, claims):
         return None
     ratio = even / (0.5**claims.gamma * np.log(2))
     eps = np.exp(-hopeless / ratio) if ratio > 0 else np.nan
-    return float(eps) if 1e-14 < eps < 0.1 else None
+    return float(eps) if 1e-20 < eps < 0.1 else None
