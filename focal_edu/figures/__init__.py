@@ -3,6 +3,11 @@
 Each returns its figure, which shows itself and carries its alt text.
 """
 
+from .clinic import (
+    gradient_multipliers,
+    hopeless_examples,
+    training_differences,
+)
 from .imbalance import cumulative_loss, digit_sheet, effective_number
 from .losses import (
     focal_loss_in_one_figure,
@@ -22,9 +27,12 @@ __all__ = [
     "digit_sheet",
     "effective_number",
     "focal_loss_in_one_figure",
+    "gradient_multipliers",
     "gradient_ratio_curves",
+    "hopeless_examples",
     "loss_and_slope",
     "loss_beside_cross_entropy",
     "loss_curves",
+    "training_differences",
     "two_gradients_compared",
 ]
