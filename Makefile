@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 BIN = $(VENV)/bin
+# its pop-up asks about Jupyter news, over the lesson
+NEWS = "@jupyterlab/apputils-extension:announcements"
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
@@ -14,6 +16,7 @@ lab: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env
 
 refresh: $(VENV)/installed-test
@@ -25,6 +28,7 @@ bench: $(VENV)/installed
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -r requirements.txt -e .
+	$(BIN)/jupyter labextension disable $(NEWS)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -15,19 +15,19 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def refresh(path):
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    )
+    client.widget_registry = {}  # following Output widgets can block (#312)
+    client.execute()
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if WIDGET not in output.get("data", {})
-            ]
+        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+        if any(WIDGET in data for data in shown):
+            cell.outputs = []
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3 (ipykernel)",

@@ -2,30 +2,30 @@
 are not: shared by the NumPy reference and the PyTorch module."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 
 def check_gamma(gamma):
     """Return γ as a float, or say why it is no focusing parameter."""
     if isinstance(gamma, bool) or not isinstance(gamma, Real):
         raise TypeError(f"gamma must be a number, got {type(gamma).__name__}")
-    if not (math.isfinite(gamma) and gamma >= 0):
+    if not 0 <= gamma < math.inf:
         raise ValueError(f"gamma must be finite and >= 0, got {gamma}")
     return float(gamma)
 
 
-def check_alpha(alpha, classes=None):
+def check_alpha(alpha, classes=0):
     """Return a binary or multi-label α as None, a float or a tuple.
 
     A number in [0, 1] weights positives by α and negatives by 1 − α. A
-    sequence holds one such number for each of the ``classes`` labels;
-    ``classes=None`` means that no sequence is allowed.
+    sequence holds one such number for each of the ``classes`` labels: of
+    any length if ``classes=None``, and at 0 no sequence is allowed.
     """
     if alpha is None:
         return None
     if _is_number(alpha):
         values, result = [alpha], float(alpha)
-    elif classes is None:
+    elif classes == 0:
         raise TypeError(
             "alpha must be None or one number in [0, 1], "
             f"got {type(alpha).__name__}"
@@ -42,26 +42,60 @@ def check_alpha(alpha, classes=None):
 
 
 def check_class_alpha(alpha, classes):
-    """Return a multi-class α as None or a tuple of ``classes`` weights."""
+    """Return a multi-class α as None or a tuple of ``classes`` weights.
+
+    ``classes=None`` means that their number is not known yet.
+    """
     if alpha is None:
         return None
     if _is_number(alpha):
-        same = [alpha] * classes
-        first = [round(1 - alpha, 12)] + [alpha] * (classes - 1)
+        same = [alpha] * (classes or 3)
+        first = [round(1 - alpha, 12), *same[1:]]
         raise ValueError(
-            f"alpha={alpha} is one number for {classes} classes, which has "
-            "no agreed meaning. Give one weight a class: perhaps "
-            f"{_show(same)} (all alike: only rescales the loss) or "
-            f"{_show(first)} (class 0 is the background)"
+            f"alpha={alpha} is one number for {classes or 'many'} classes, "
+            "which has no agreed meaning. Give one weight a class: perhaps "
+            f"{show(same)} (all alike: only rescales the loss) or "
+            f"{show(first)} (class 0 is the background)"
         )
     values = _weights(alpha, classes)
     for value in values:
-        if not (math.isfinite(value) and value >= 0):
+        if not 0 <= value < math.inf:
             raise ValueError(
                 "alpha must hold finite weights >= 0, one a class; "
                 f"got {value}"
             )
     return values
+
+
+def check_integer(name, value, smallest=None):
+    """Return `value`, or say that the argument is no such integer."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{name} must be an integer, got {type(value).__name__}"
+        )
+    if smallest is not None and value < smallest:
+        raise ValueError(f"{name} must be >= {smallest}, got {value}")
+    return value
+
+
+def check_choice(name, value, choices):
+    """Return `value`, or say which names the argument may be."""
+    allowed = f"one of {', '.join(map(repr, choices))}"
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{name} must be {allowed}, got {type(value).__name__}"
+        )
+    if value not in choices:
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return value
+
+
+def show(values):
+    """Return the numbers as text, the middle of a long list left out."""
+    shown = [f"{value:g}" for value in values]
+    if len(shown) > 5:
+        shown = [*shown[:3], "...", shown[-1]]
+    return "[" + ", ".join(shown) + "]"
 
 
 def _is_number(value):
@@ -78,16 +112,9 @@ def _weights(alpha, classes):
             "alpha must be None, a number or a one-dimensional sequence of "
             f"numbers, got {alpha!r}"
         )
-    if len(values) != classes:
+    if classes is not None and len(values) != classes:
         raise ValueError(
             f"alpha must hold one weight for each of the {classes} classes, "
             f"got {len(values)}"
         )
     return tuple(float(value) for value in values)
-
-
-def _show(values):
-    shown = [f"{value:g}" for value in values]
-    if len(shown) > 5:
-        shown = [*shown[:3], "...", shown[-1]]
-    return "[" + ", ".join(shown) + "]"

@@ -179,7 +179,7 @@ def sigmoid_arguments(logits, targets, gamma, alpha):
     x, y = _numbers("logits", logits), _targets("targets", targets)
     _same_shape("logits", x, "targets", y)
     axis = _class_axis(x)
-    classes = x.shape[axis] if x.ndim else None
+    classes = x.shape[axis] if x.ndim else 0
     gamma, alpha = check_gamma(gamma), check_alpha(alpha, classes)
     if alpha is None:
         return x, y, gamma, 1, 1

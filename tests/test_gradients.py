@@ -37,7 +37,7 @@ def derivative_table(column):
 def exact_derivative(x_t, gamma, order):
     """Derivative of (1−p)^γ (−log p) by the logit: mpmath's own, at a
     precision that no cancellation reaches."""
-    with mpmath.workdps(60 + int(abs(x_t))):
+    with mpmath.workdps(80 + int(abs(x_t))):
 
         def loss(x):
             p = 1 / (1 + mpmath.exp(-x))

@@ -29,8 +29,8 @@ probability = st.floats(1e-6, 1 - 1e-6)
 
 
 def exact_sigmoid(x, y, gamma, alpha=None):
-    """Equation 5 of the paper in 50 digits more than x cancels."""
-    with mpmath.workdps(50 + int(abs(x))):
+    """Equation 5 of the paper in 50 digits more than 1 − p cancels."""
+    with mpmath.workdps(50 + int(abs(x) / 2.3)):
         p = 1 / (1 + mpmath.exp(-mpmath.mpf(x)))
         a, b = (1, 1) if alpha is None else (alpha, 1 - mpmath.mpf(alpha))
         return -a * y * (1 - p) ** gamma * mpmath.log(p) - b * (
@@ -39,7 +39,7 @@ def exact_sigmoid(x, y, gamma, alpha=None):
 
 
 def exact_softmax(z, t, gamma):
-    with mpmath.workdps(50 + int(max(z) - min(z))):
+    with mpmath.workdps(50 + int((max(z) - min(z)) / 2.3)):
         powers = [mpmath.exp(mpmath.mpf(float(value))) for value in z]
         p = powers[t] / mpmath.fsum(powers)
         return -((1 - p) ** gamma) * mpmath.log(p)

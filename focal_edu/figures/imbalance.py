@@ -6,6 +6,7 @@ from ..reference import sigmoid_focal_loss
 from .style import (
     BLACK,
     BLUE,
+    GAMMA_LOOKS,
     GREEN,
     ORANGE,
     PURPLE,
@@ -17,7 +18,6 @@ from .style import (
 # Lin et al. 2017: γ, of positives, of negatives.
 PAPER = ((0, 0.476, 0.367), (0.5, 0.523, 0.5), (1, 0.564, 0.714))
 PAPER += ((2, 0.631, 0.99),)
-LOOKS = ((BLACK, "--"), (VERMILION, "-."), (PURPLE, ":"), (BLUE, "-"))
 
 
 @lesson_figure
@@ -59,14 +59,14 @@ def cumulative_loss(figure, x_t_positives, x_t_negatives):
         zip(panels, (x_t_positives, x_t_negatives), strict=True)
     ):
         fraction = np.arange(1, len(x_t) + 1) / len(x_t)
-        for row, (colour, style) in zip(PAPER, LOOKS, strict=True):
-            gamma, paper = row[0], row[1 + side]
+        for gamma, *shares in PAPER:
+            look = GAMMA_LOOKS[gamma]
             loss = sigmoid_focal_loss(x_t, np.ones_like(x_t), gamma=gamma)
             share = np.cumsum(np.sort(loss)) / loss.sum()
-            axes.plot(
-                fraction, share, style, color=colour, label=f"γ = {gamma:g}"
-            )
-            axes.plot(0.8, 1 - paper, "o", mfc="white", mec=colour, ms=8)
+            axes.plot(fraction, share, label=f"γ = {gamma:g}", **look)
+            paper = {"mfc": "white", "mec": look["color"], "ms": 9, "mew": 2}
+            axes.plot(0.8, 1 - shares[side], "o", **paper)
+        axes.plot([], [], "o", mfc="white", mec=BLACK, label="the paper")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.set_xlabel("part of the examples, easiest first")
     panels[0].set(title="positives: close together")

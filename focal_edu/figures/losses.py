@@ -6,10 +6,8 @@ from ..reference import focal_loss
 from .style import (
     BLACK,
     BLUE,
-    GREEN,
+    GAMMA_LOOKS,
     GREY,
-    PURPLE,
-    VERMILION,
     label_line,
     lesson_figure,
 )
@@ -23,12 +21,12 @@ def focal_loss_in_one_figure(figure):
     figure.set_size_inches(8, 4.2)
     axes = figure.add_subplot()
     axes.axvspan(0.6, 1, color=BLUE, alpha=0.08, lw=0)
-    _draw_loss(axes, 0, BLACK, "--")
-    _draw_loss(axes, 2, BLUE, "-")
+    for gamma in (0, 2):
+        _draw_loss(axes, gamma, **GAMMA_LOOKS[gamma])
     label_line(axes, 0.36, 1.02, "cross entropy (γ = 0)", BLACK)
     label_line(axes, 0.30, 0.59, "focal loss (γ = 2)", BLUE)
     axes.text(0.8, 2.0, "easy examples:\nfocal loss goes quiet", ha="center")
-    axes.text(0.2, 3.6, "hard examples:\nnearly the same loss")
+    axes.text(0.07, 3.5, "the hardest examples:\nnearly the same loss")
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
     axes.set_title("Focal loss is cross entropy, quieter on the easy part")
@@ -47,16 +45,12 @@ def loss_curves(figure):
     axes = figure.add_subplot()
     axes.axvspan(0.6, 1, color=GREY, alpha=0.12, lw=0)
     axes.text(0.8, 1.5, "well-classified\nexamples", ha="center")
-    for gamma, colour, style, p_t in (
-        (0, BLACK, "--", 0.56),
-        (0.5, VERMILION, "-", 0.445),
-        (1, PURPLE, "-.", 0.34),
-        (2, BLUE, "-", 0.235),
-        (5, GREEN, ":", 0.13),
-    ):
-        _draw_loss(axes, gamma, colour, style)
+    label_at = {0: 0.56, 0.5: 0.445, 1: 0.34, 2: 0.235, 5: 0.13}
+    for gamma, p_t in label_at.items():
+        look = GAMMA_LOOKS[gamma]
+        _draw_loss(axes, gamma, **look)
         height = focal_loss(p_t, 1, gamma=gamma)
-        label_line(axes, p_t, height, f"γ = {gamma:g}", colour)
+        label_line(axes, p_t, height, f"γ = {gamma:g}", look["color"])
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
     axes.set_title("The larger γ, the sooner an example counts as learned")
@@ -71,11 +65,14 @@ def loss_curves(figure):
 def loss_beside_cross_entropy(figure, gamma):
     """Return CE and FL at one γ; small, to be redrawn by a slider."""
     figure.set_size_inches(8, 3.8)
-    figure.sharpness = 1
+    figure.pixels_per_inch = 96
     figure.set_layout_engine("none")  # it costs a second drawing
     axes = figure.add_axes((0.08, 0.15, 0.9, 0.75))
-    _draw_loss(axes, 0, BLACK, "--")
-    _draw_loss(axes, gamma, BLUE, "-")
+    _draw_loss(axes, 0, **GAMMA_LOOKS[0])
+    _draw_loss(axes, gamma, **GAMMA_LOOKS[2])
+    axes.plot(0.9, focal_loss(0.9, 1, gamma=gamma), "o", color=BLUE, ms=8)
+    axes.text(0.3, 1.3, "cross entropy", color=BLACK, weight="bold")
+    axes.text(0.012, 0.12, "focal loss", color=BLUE, weight="bold")
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
     times = 10**gamma
@@ -83,13 +80,13 @@ def loss_beside_cross_entropy(figure, gamma):
     return (
         f"Cross entropy, dashed, and focal loss at gamma {gamma:g}, solid, "
         "over p_t. Focal loss lies on or below cross entropy everywhere; at "
-        f"p_t = 0.9 it is {times:,.3g} times smaller."
+        f"the dot, p_t = 0.9, it is {times:,.3g} times smaller."
     )
 
 
-def _draw_loss(axes, gamma, colour, style):
+def _draw_loss(axes, gamma, **look):
     loss = focal_loss(P_T, np.ones_like(P_T), gamma=gamma)
-    axes.plot(P_T, loss, style, color=colour, label=f"{gamma:g}")
+    axes.plot(P_T, loss, label=f"{gamma:g}", **look)
 
 
 def _p_t_axis(axes):

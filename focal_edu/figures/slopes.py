@@ -14,9 +14,8 @@ from ..reference import sigmoid_focal_loss
 from .style import (
     BLACK,
     BLUE,
-    GREEN,
+    GAMMA_LOOKS,
     GREY,
-    PURPLE,
     VERMILION,
     label_line,
     lesson_figure,
@@ -31,11 +30,12 @@ def loss_and_slope(figure):
     """Return loss above and size of slope below, CE and FL, over x_t."""
     figure.set_size_inches(8, 5.6)
     above, below = figure.subplots(2, 1, sharex=True)
-    for gamma, colour, style in ((0, BLACK, "--"), (2, BLUE, "-")):
+    for gamma in (0, 2):
+        look = GAMMA_LOOKS[gamma]
         loss = sigmoid_focal_loss(LOGITS, POSITIVE, gamma=gamma)
         slope = -sigmoid_focal_gradient(LOGITS, POSITIVE, gamma=gamma)
-        above.plot(LOGITS, loss, style, color=colour, label=f"{gamma}")
-        below.plot(LOGITS, slope, style, color=colour, label=f"{gamma}")
+        above.plot(LOGITS, loss, label=f"{gamma}", **look)
+        below.plot(LOGITS, slope, label=f"{gamma}", **look)
     p = gradient_crossing(2)
     crossing = np.log(p / (1 - p))
     for axes in (above, below):
@@ -43,8 +43,8 @@ def loss_and_slope(figure):
     above.text(-2.6, 3.3, "cross entropy", color=BLACK, weight="bold")
     above.text(-5, 2.2, "focal loss, γ = 2", color=BLUE, weight="bold")
     label_line(below, 1.2, 0.4, "cross entropy", BLACK)
-    label_line(below, -2.9, 1.13, "focal loss, γ = 2", BLUE)
-    below.text(crossing + 0.1, 0.04, f"p_t = {p:.4f}", color="#505050")
+    below.text(-5.9, 1.15, "focal loss, γ = 2", color=BLUE, weight="bold")
+    below.text(crossing + 0.1, 1.12, f"p_t = {p:.4f}")
     above.set_ylabel("loss (nats)")
     below.set(
         ylim=(-0.05, 1.3),
@@ -65,19 +65,15 @@ def gradient_ratio_curves(figure):
     """Return g(p_t, γ) for γ = ½, 1, 2, 5, with crossings and peaks."""
     figure.set_size_inches(8, 4.4)
     axes = figure.add_subplot()
-    p_t = np.linspace(0.002, 0.998, 250)
+    p_t = np.append(np.linspace(0.002, 0.998, 250), 1 - 1e-9)
     axes.axhline(1, color=BLACK, ls="--")
-    for gamma, colour, style, at in (
-        (0.5, VERMILION, "-", 0.80),
-        (1, PURPLE, "-.", 0.66),
-        (2, BLUE, "-", 0.52),
-        (5, GREEN, ":", 0.34),
-    ):
+    label_at = {0.5: 0.80, 1: 0.66, 2: 0.52, 5: 0.34}
+    for gamma, at in label_at.items():
+        look = GAMMA_LOOKS[gamma]
+        colour, height = look["color"], gradient_ratio(at, gamma)
         ratio = gradient_ratio(p_t, gamma)
-        axes.plot(p_t, ratio, style, color=colour, label=f"{gamma:g}")
-        label_line(
-            axes, at, gradient_ratio(at, gamma), f"γ = {gamma:g}", colour
-        )
+        axes.plot(p_t, ratio, label=f"{gamma:g}", **look)
+        label_line(axes, at, height, f"γ = {gamma:g}", colour)
         axes.plot(*gradient_peak(gamma), "^", color=colour, ms=8)
         axes.plot(gradient_crossing(gamma), 1, "o", color=colour, ms=8)
     axes.text(0.98, 1.03, "cross entropy", ha="right")
@@ -104,7 +100,9 @@ def two_gradients_compared(figure):
     axes.text(0.02, 3.05, "1 + γ = 3")
     axes.set(xlabel="p_t, probability given to the truth", xlim=(0, 1))
     axes.set(ylabel="g / (1−p_t)²", ylim=(0.9, 3.3))
-    axes.set_title("Treating the factor as a constant loses up to 1 + γ")
+    axes.set_title(
+        "A constant factor makes the gradient up to 1 + γ too small"
+    )
     return (
         "The true gradient ratio divided by the popular (1 - p_t) squared, "
         "over p_t. It starts at 1 for the hardest examples and rises to 3 "
@@ -118,16 +116,16 @@ def curvature_curves(figure):
     """Return the second derivative of CE and FL over x_t."""
     figure.set_size_inches(8, 3.8)
     axes = figure.add_subplot()
-    for gamma, colour, style in ((0, BLACK, "--"), (2, BLUE, "-")):
+    for gamma in (0, 2):
         bend = sigmoid_focal_curvature(LOGITS, POSITIVE, gamma=gamma)
-        axes.plot(LOGITS, bend, style, color=colour, label=f"{gamma}")
+        axes.plot(LOGITS, bend, label=f"{gamma}", **GAMMA_LOOKS[gamma])
     turn = inflection(2)
     axes.axhline(0, color=GREY, lw=1)
     axes.axvspan(LOGITS[0], turn, color=VERMILION, alpha=0.12, lw=0)
     axes.axvline(turn, color=GREY, ls=":")
     axes.text(-5.9, 0.24, f"not convex\nbelow x_t = {turn:.2f}")
     label_line(axes, 2.0, 0.105, "cross entropy", BLACK)
-    label_line(axes, -0.9, 0.41, "focal loss, γ = 2", BLUE)
+    axes.text(0.2, 0.42, "focal loss, γ = 2", color=BLUE, weight="bold")
     axes.set(xlabel="x_t, logit of the truth", xlim=(-6, 4))
     axes.set_ylabel("curvature")
     axes.set_title("Focal loss is not convex where an example is very wrong")

@@ -13,6 +13,15 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
 
+# How a curve of each γ looks, in every figure.
+GAMMA_LOOKS = {
+    0: {"color": BLACK, "linestyle": "--"},
+    0.5: {"color": VERMILION, "linestyle": (0, (8, 2))},
+    1: {"color": PURPLE, "linestyle": "-."},
+    2: {"color": BLUE, "linestyle": "-"},
+    5: {"color": GREEN, "linestyle": ":"},
+}
+
 STYLE = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -37,15 +46,15 @@ class LessonFigure(Figure):
     """
 
     alt = ""
-    sharpness = 2  # pixels of the picture to each pixel of the page
+    pixels_per_inch = 144  # of the picture; the page shows 96
 
     def __repr__(self):
         return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         picture = BytesIO()
-        self.savefig(picture, format="png", dpi=72 * self.sharpness)
-        shown = {"alt": self.alt, "width": round(72 * self.get_figwidth())}
+        self.savefig(picture, format="png", dpi=self.pixels_per_inch)
+        shown = {"alt": self.alt, "width": round(96 * self.get_figwidth())}
         return (
             {
                 "image/png": b64encode(picture.getvalue()).decode(),

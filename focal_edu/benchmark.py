@@ -1,0 +1,243 @@
+"""Time and memory of focal losses, side by side, in one run.
+
+    python -m focal_edu.benchmark [--rivals FOLDER] [--json FILE]
+
+torchvision and kornia are measured if they can be imported, or found in
+FOLDER, which this fills without installing anything else:
+
+    pip install --no-deps --target FOLDER torchvision kornia kornia_rs
+
+The rounds go through all losses in turn, so that another program's load
+falls on all alike; read the ratios, not the milliseconds.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from importlib import import_module, resources, util
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import NamedTuple
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+
+from .pytorch import sigmoid_focal_loss, softmax_focal_loss
+
+
+class Row(NamedTuple):
+    """How one loss did at one task."""
+
+    task: str
+    loss: str
+    milliseconds: float  # median of forward + backward
+    saved: float | None  # for backward, in sizes of the logits
+
+
+def sigmoid_losses(folder=None, compiled=True):
+    """Return the sigmoid losses at hand, by name: ours first, then rivals.
+
+    Each takes logits and float targets and returns a mean, unweighted, at
+    γ = 2. "compiled" ones are left out where no C++ compiler is found.
+    """
+    losses = {"ours": sigmoid_focal_loss}
+    if theirs := _torchvision(folder):
+        losses["torchvision"] = lambda x, y: theirs(
+            x, y, alpha=-1, gamma=2, reduction="mean"
+        )
+    if compiled and can_compile():
+        for name, loss in list(losses.items()):
+            losses[f"{name}, compiled"] = torch.compile(loss)
+    losses["PyTorch's BCE"] = F.binary_cross_entropy_with_logits
+    return losses
+
+
+def softmax_losses(folder=None, compiled=True):
+    """Return the softmax losses at hand, by name, as `sigmoid_losses`."""
+    losses = {"ours": softmax_focal_loss}
+    if compiled and can_compile():
+        losses["ours, compiled"] = torch.compile(softmax_focal_loss)
+    if kornia := _imported("kornia.losses", folder):
+        losses["kornia"] = lambda z, t: kornia.focal_loss(
+            z, t, alpha=None, gamma=2.0, reduction="mean"
+        )
+    losses["PyTorch's CE"] = F.cross_entropy
+    return losses
+
+
+def measure(task, losses, logits, targets, repeats=15):
+    """Return a list of `Row`, one for each of the `losses`.
+
+    Parameters
+    ----------
+    task : str
+        What the rows say was done.
+    losses : dict of name to function of logits and targets
+    logits, targets : tensors
+        Left as they are.
+    repeats : int
+        Rounds; each runs every loss once, forward and backward.
+    """
+    x = logits.detach().clone().requires_grad_()
+    times = {name: [] for name in losses}
+    for turn in range(repeats + 2):  # two to warm up
+        for name, loss in losses.items():
+            x.grad = None
+            _wait(x)
+            start = time.perf_counter()
+            loss(x, targets).backward()
+            _wait(x)
+            if turn >= 2:
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return [
+        Row(
+            task,
+            name,
+            median(times[name]),
+            saved_bytes(loss, x, targets) / x.nbytes,
+        )
+        for name, loss in losses.items()
+    ]
+
+
+def floor(logits, targets, repeats=15):
+    """Return the `Row` of a sum of two tensors: 12 bytes an element."""
+    out, times = torch.empty_like(logits), []
+    for _ in range(repeats + 2):
+        _wait(logits)
+        start = time.perf_counter()
+        torch.add(logits, targets, out=out)
+        _wait(logits)
+        times.append(1e3 * (time.perf_counter() - start))
+    return Row("sigmoid", "floor: x + y into place", median(times[2:]), None)
+
+
+def saved_bytes(loss, *arguments):
+    """Return the bytes that `loss` saves for backward, arguments aside."""
+    sizes = {tensor.untyped_storage().data_ptr(): 0 for tensor in arguments}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        sizes.setdefault(storage.data_ptr(), storage.nbytes())
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss(*arguments)
+    return sum(sizes.values())
+
+
+def detection_logits(elements=10**7, device="cpu"):
+    """Return logits and targets like those of a detector's anchors.
+
+    10⁷ is about one image's worth for RetinaNet; 1 target in 100 is 1.
+    """
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(elements, generator=g) - 2
+    y = (torch.rand(elements, generator=g) < 0.01).float()
+    return x.to(device), y.to(device)
+
+
+def table(rows):
+    """Return the rows as lines of text, each time beside the first one's."""
+    lines = [f"{'':26}{'ms':>8}{'ratio':>8}{'saved':>8}"]
+    first = {}
+    for row in rows:
+        first.setdefault(row.task, row.milliseconds)
+        ratio = row.milliseconds / first[row.task]
+        saved = "" if row.saved is None else f"{row.saved:.1f}"
+        if row.milliseconds == first[row.task]:
+            lines.append(row.task)
+        lines.append(
+            f"  {row.loss:24}{row.milliseconds:8.1f}{ratio:8.2f}{saved:>8}"
+        )
+    return "\n".join(lines)
+
+
+def recorded():
+    """Return the table recorded with the package: machine, date and rows."""
+    file = resources.files(__package__) / "data" / "timings.json"
+    record = json.loads(file.read_text())
+    record["rows"] = [Row(*row) for row in record["rows"]]
+    return record
+
+
+def can_compile():
+    """Return whether ``torch.compile`` will find a C++ compiler."""
+    return any(map(shutil.which, ("c++", "g++", "clang++", "cl")))
+
+
+def _torchvision(folder):
+    """torchvision's loss, from the one file that needs none of the rest."""
+    places = [Path(folder)] if folder else []
+    if found := util.find_spec("torchvision"):
+        places.append(Path(found.origin).parents[1])
+    for place in places:
+        file = place / "torchvision" / "ops" / "focal_loss.py"
+        if file.exists():
+            break
+    else:
+        return None
+    for part in ("", ".utils", ".ops", ".ops.focal_loss"):
+        name = f"_torchvision{part}"
+        module = sys.modules[name] = ModuleType(name)
+        module.__path__ = []
+        module._log_api_usage_once = lambda *_: None
+    module.__package__ = "_torchvision.ops"
+    exec(compile(file.read_text(), file, "exec"), module.__dict__)
+    return module.sigmoid_focal_loss
+
+
+def _imported(name, folder):
+    """A module, or None if it, or something that it needs, is not there."""
+    path = list(sys.path)
+    sys.path += [str(folder)] if folder else []
+    try:
+        return import_module(name)
+    except (ImportError, OSError, RuntimeError):
+        return None
+    finally:
+        sys.path[:] = path
+
+
+def _wait(tensor):
+    if tensor.is_cuda:
+        torch.cuda.synchronize()
+
+
+def main():
+    """Measure, print the table, and write it to a file if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rivals", help="folder of rival packages")
+    parser.add_argument("--json", help="file to write the rows to")
+    parser.add_argument("--elements", type=int, default=10**7)
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+
+    x, y = detection_logits(options.elements)
+    losses = sigmoid_losses(options.rivals)
+    rows = measure("sigmoid", losses, x, y, options.repeats)
+    rows.append(floor(x, y, options.repeats))
+    losses = softmax_losses(options.rivals)
+    for classes in (10, 80):
+        examples = options.elements // (10 if classes == 10 else 100)
+        g = torch.Generator().manual_seed(0)
+        z = torch.randn(examples, classes, generator=g)
+        t = torch.randint(0, classes, (examples,), generator=g)
+        task = f"softmax, {examples} × {classes}"
+        rows += measure(task, losses, z, t, options.repeats)
+    print(table(rows))
+    named = " ".join(row.loss for row in rows)
+    for rival in ("torchvision", "kornia", "compiled"):
+        if rival not in named:
+            print(f"left out, as it was not found: {rival}")
+    if options.json:
+        record = {"torch": torch.__version__, "rows": rows}
+        Path(options.json).write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

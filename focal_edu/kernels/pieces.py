@@ -1,0 +1,86 @@
+"""Work on pieces that stay in cache, and the base of the pairs."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy
+import torch
+from torch.autograd import Function
+
+PIECE = 3 * 2**13
+"""Elements of one piece: 96 KiB of float32, and below the 2^15 at which
+PyTorch would start and join its own threads for every operation."""
+
+BATCH = 8
+"""Pieces that a thread takes at a time."""
+
+
+def for_each(work, pieces):
+    """Call ``work(piece)`` for every piece, in threads.
+
+    Threads that each run a whole formula meet once in all. PyTorch's own
+    meet after every operation, which costs most where a core is shared.
+    """
+    batches = [pieces[i : i + BATCH] for i in range(0, len(pieces), BATCH)]
+    inference = torch.is_inference_mode_enabled()
+
+    def run(batch):  # a new thread has forgotten both modes
+        with torch.inference_mode(inference), torch.no_grad():
+            for piece in batch:
+                work(piece)
+
+    threads = min(torch.get_num_threads(), len(batches))
+    if threads <= 1:
+        run(pieces)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(run, batches):
+            pass
+
+
+def in_pieces(*tensors):
+    """Return whether to loop over pieces: all are plain CPU tensors.
+
+    Those batched by ``torch.autograd.grad(is_grads_batched=True)`` are not.
+    """
+    return not torch.compiler.is_compiling() and all(
+        tensor.is_cpu
+        and type(tensor) is torch.Tensor
+        and not torch._C._functorch.is_legacy_batchedtensor(tensor)
+        for tensor in tensors
+    )
+
+
+def working(dtype):
+    """Return the type to compute in: float32 at least."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def empty_like(x, dtype):
+    """Return an uninitialised tensor of the shape of `x`.
+
+    NumPy asks Linux for huge pages, PyTorch does not: the first write to
+    40 MB then costs 20 page faults in place of 10 000.
+    """
+    if not x.is_cpu or x.numel() < PIECE:
+        return torch.empty(x.shape, dtype=dtype, device=x.device)
+    integers = numpy.empty(x.shape, f"i{dtype.itemsize}")
+    return torch.from_numpy(integers).view(dtype)
+
+
+class Pair(Function):
+    """A function whose arguments all carry the axis of a `vmap`."""
+
+    @classmethod
+    def vmap(cls, info, in_dims, *arguments):
+        moved = [
+            argument
+            if not isinstance(argument, torch.Tensor)
+            else argument.expand(info.batch_size, *argument.shape)
+            if dim is None
+            else argument.movedim(dim, 0)
+            for argument, dim in zip(arguments, in_dims, strict=True)
+        ]
+        results = cls.apply(*moved)
+        if isinstance(results, torch.Tensor):
+            return results, 0
+        return results, tuple(None if r is None else 0 for r in results)

@@ -1,0 +1,113 @@
+"""What tensors the PyTorch losses may be given, and what is said when they
+are given others.
+
+Values are looked at in one pass (on an accelerator, one wait for it),
+except where they cannot be: in a call that is compiled, or inside a
+``torch.func`` transform.
+"""
+
+import torch
+
+from .arguments import check_integer
+
+
+def check_logits(input):
+    """Refuse what is no floating tensor."""
+    if not isinstance(input, torch.Tensor):
+        raise TypeError(f"input must be a tensor, got {type(input).__name__}")
+    if not input.is_floating_point():
+        raise TypeError(
+            f"input must hold logits of a floating type, got {input.dtype}"
+        )
+
+
+def _check_target(input, target):
+    if not isinstance(target, torch.Tensor):
+        raise TypeError(
+            f"target must be a tensor, got {type(target).__name__}"
+        )
+    if target.is_complex():
+        raise TypeError(f"target must be real, got {target.dtype}")
+    if target.device != input.device:
+        raise ValueError(
+            f"target must be on the device of input, {input.device}, got "
+            f"{target.device}"
+        )
+    if target.requires_grad:
+        raise ValueError(
+            "target must not require a gradient: none goes to it; detach it"
+        )
+
+
+def check_soft_target(input, target):
+    """Refuse targets that are not the shape of `input`, or not in [0, 1]."""
+    _check_target(input, target)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"target must have the shape of input, {tuple(input.shape)}, "
+            f"got {tuple(target.shape)}: nothing is broadcast"
+        )
+    if target.dtype == torch.bool or not target.numel() or not may_look():
+        return
+    low, high = torch.stack(torch.aminmax(target)).tolist()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"target must lie in [0, 1], got values from {low} to {high}"
+        )
+
+
+def check_class_target(input, target, ignore_index):
+    """Return whether `target` holds class probabilities, if it is valid."""
+    check_integer("ignore_index", ignore_index)
+    axis = class_axis(input)
+    if input.ndim == 0 or input.shape[axis] < 2:
+        raise ValueError(
+            "input must hold at least two classes, on axis 1 (axis 0 of a "
+            f"vector); got shape {tuple(input.shape)}"
+        )
+    _check_target(input, target)
+    if target.is_floating_point() and target.shape == input.shape:
+        check_soft_target(input, target)
+        return True
+    indices = without(input.shape, axis)
+    allowed = (
+        f"integer class indices of shape {tuple(indices)}, or class "
+        f"probabilities of shape {tuple(input.shape)}"
+    )
+    if target.is_floating_point() or target.dtype == torch.bool:
+        raise TypeError(
+            f"target must hold {allowed}; got {target.dtype} of shape "
+            f"{tuple(target.shape)}"
+        )
+    if target.shape != indices:
+        raise ValueError(
+            f"target must hold {allowed}; got shape {tuple(target.shape)}"
+        )
+    if may_look() and target.numel():
+        kept = target[target.long() != ignore_index]
+        classes = input.shape[axis]
+        if kept.numel() and not (0 <= kept.min() and kept.max() < classes):
+            raise ValueError(
+                f"target must hold class indices from 0 to {classes - 1} "
+                f"or ignore_index={ignore_index}, got values from "
+                f"{kept.min()} to {kept.max()}"
+            )
+    return False
+
+
+def may_look():
+    """Return whether the values of a tensor may decide what happens next."""
+    return (
+        not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+    )
+
+
+def class_axis(input):
+    """Return the axis of classes or labels."""
+    return 1 if input.ndim > 1 else 0
+
+
+def without(shape, axis):
+    """Return the shape less one axis."""
+    return shape[:axis] + shape[axis + 1 :]

@@ -1,0 +1,79 @@
+"""A Chromium for the tests that need one.
+
+It is Debian's or the one named by CHROMIUM; without it the tests are
+skipped, except under CI, where they fail. What a failed test last showed is
+left in build/screenshots/.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCREENSHOTS = ROOT / "build" / "screenshots"
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update "
+    "--disable-sync"
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A Playwright browser, one a module."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        path = None
+    if path is None:
+        reason = "needs Chromium (apt-get install chromium) and playwright"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=QUIET.split()
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, request):
+    """A page that notes its own errors and lets no request out.
+
+    `page.faults` lists uncaught errors and requests to other machines; a
+    test that answers such a request itself does so with `page.route`.
+    """
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+
+    def keep_inside(route):
+        if urlsplit(route.request.url).hostname in (None, "127.0.0.1"):
+            return route.continue_()
+        page.faults.append(f"request to {route.request.url}")
+        return route.abort()
+
+    context.route(lambda url: url.startswith("http"), keep_inside)
+    yield page
+    if getattr(request.node, "failed", False):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"\W+", "_", request.node.name).strip("_")
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    context.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "call":
+        item.failed = report.failed
+    return report

@@ -1,0 +1,149 @@
+"""Every value and derivative of the PyTorch losses, on extreme logits,
+against high-precision arithmetic: not one may be wrong."""
+
+import math
+
+import mpmath
+import pytest
+import torch
+
+from focal_edu import precision
+from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
+
+DTYPES = tuple(precision.TOLERANCES)
+
+
+def ours_sigmoid(x, y, gamma):
+    return sigmoid_focal_loss(x, y, gamma=gamma, reduction="none")
+
+
+def ours_softmax(z, t, gamma):
+    return softmax_focal_loss(z, t, gamma=gamma, reduction="none")
+
+
+def checks_of(dtype):
+    """Every check of both losses in one precision."""
+    checks = precision.examine_sigmoid(ours_sigmoid, dtype)
+    return checks + precision.examine_softmax(ours_softmax, dtype)
+
+
+def count_checks():
+    """How many checks there are, and how many fail."""
+    counts = sum(
+        (precision.outcomes(checks_of(dtype)) for dtype in DTYPES),
+        start=precision.outcomes([]),
+    )
+    return counts.total(), counts.total() - counts["right"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_no_check_fails(dtype):
+    checks = checks_of(dtype)
+    assert len(checks) > 9_000
+    assert [check for check in checks if check.outcome != "right"] == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+@pytest.mark.parametrize("gamma", (0, 0.5, 2))
+def test_second_derivative_of_softmax(dtype, gamma):
+    """Every entry, within rounding of the largest."""
+    scales = (3.0, 16.7, 88.0, 1e4)
+    rows = [[s * v for v in p] for p in precision.PATTERNS for s in scales]
+    for row in torch.tensor(rows, dtype=dtype).tolist():
+        for t in range(3):
+            z = torch.tensor([row], dtype=dtype, requires_grad=True)
+            loss = ours_softmax(z, torch.tensor([t]), gamma)
+            (g,) = torch.autograd.grad(loss, z, create_graph=True)
+            hessian = torch.stack(
+                [
+                    torch.autograd.grad(v, z, retain_graph=True)[0][0]
+                    for v in g[0]
+                ]
+            )
+            true = hessian_truth(tuple(row), t, gamma)
+            slack = 20 * precision.TOLERANCES[dtype] * true.abs().max()
+            slack = slack + torch.finfo(dtype).tiny
+            assert ((hessian - true).abs() <= slack).all(), (row, t)
+
+
+def hessian_truth(z, t, gamma):
+    """Central differences of the definition, in 200 digits."""
+
+    def loss(z):
+        own = mpmath.exp(z[t])
+        odds = (mpmath.fsum(map(mpmath.exp, z)) - own) / own
+        return (odds / (1 + odds)) ** gamma * mpmath.log1p(odds)
+
+    def at(j, a, k, b):
+        return [v + a * (i == j) + b * (i == k) for i, v in enumerate(z)]
+
+    with mpmath.workdps(200):
+        z, h = [mpmath.mpf(v) for v in z], mpmath.mpf("1e-20")
+        corners = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+        return torch.tensor(
+            [
+                [
+                    float(
+                        sum(
+                            a * b * loss(at(j, a * h, k, b * h))
+                            for a, b in corners
+                        )
+                        / (4 * h**2)
+                    )
+                    for k in range(3)
+                ]
+                for j in range(3)
+            ],
+            dtype=torch.float64,
+        )
+
+
+def test_the_truth_is_true():
+    """At x = 0 and γ = 2, by hand: FL = ¼ ln 2, FL′ = −(ln 2 + ½)/4."""
+    ln2 = math.log(2)
+    value, slope, curvature = map(float, precision.sigmoid_truth(0.0, 2))
+    assert value == pytest.approx(ln2 / 4, rel=1e-15)
+    assert slope == pytest.approx(-(ln2 + 0.5) / 4, rel=1e-15)
+    assert curvature == pytest.approx((2.5 + ln2) / 8, rel=1e-15)
+    value, gradient = precision.softmax_truth((1.0, 1.0, 1.0), 2, 1)
+    assert float(value) == pytest.approx(2 / 3 * math.log(3), rel=1e-15)
+    a = 2 / 3 * (-math.log(3) / 3 - 2 / 3)
+    assert [float(g) for g in gradient] == pytest.approx([-a / 2, -a / 2, a])
+
+
+def test_the_textbook_form_fails():
+    """The check sees the faults of log σ(x) and (1 − p)^γ written out."""
+
+    def textbook(x, y, gamma):
+        p = torch.sigmoid(x)
+        p_t = torch.where(y > 0, p, 1 - p)
+        return -((1 - p_t) ** gamma) * torch.log(p_t)
+
+    checks = precision.examine_sigmoid(textbook, torch.float32)
+    counts = precision.outcomes(checks)
+    assert min(counts[k] for k in ("inaccurate", "zero", "inf", "nan")) > 50
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_soft_class_targets_at_extreme_logits(dtype):
+    """One-hot probabilities give what indices give, ties and all."""
+    rows = [
+        [s * v for v in p]
+        for p in precision.PATTERNS
+        for s in precision.SIZES
+    ]
+    z = torch.tensor(rows, dtype=dtype)
+    for t in range(3):
+        index = torch.full((len(rows),), t)
+        one_hot = torch.nn.functional.one_hot(index, 3).to(dtype)
+        results = []
+        for target in (index, one_hot):
+            leaf = z.clone().requires_grad_()
+            loss = ours_softmax(leaf, target, 1.5)
+            loss.sum().backward()
+            results.append((loss.detach(), leaf.grad))
+        for hard, soft in zip(*results, strict=True):
+            rtol = 2 * precision.TOLERANCES[dtype]
+            torch.testing.assert_close(
+                soft, hard, rtol=rtol, atol=torch.finfo(dtype).tiny
+            )
