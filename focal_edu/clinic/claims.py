@@ -13,6 +13,7 @@ from ..arguments import check_alpha, check_class_alpha, check_gamma
 from .calls import Refusal, ask_each, fresh
 
 GUESS = "guess"
+TASKS = ("binary", "multi-class", "multi-label")
 REDUCTIONS = ("mean", "sum", "none", "mean_positive")
 
 
@@ -57,9 +58,8 @@ class Claims:
 
 def check_claims(task, gamma, alpha, reduction):
     """Return the claims with α as None, number or tuple, or raise."""
-    tasks = ("binary", "multi-class", "multi-label")
-    if task != GUESS and task not in tasks:
-        raise ValueError(f"task must be one of {tasks}, got {task!r}")
+    if task != GUESS and task not in TASKS:
+        raise ValueError(f"task must be one of {TASKS}, got {task!r}")
     if reduction != GUESS and reduction not in REDUCTIONS:
         raise ValueError(
             f"reduction must be one of {REDUCTIONS}, got {reduction!r}"
@@ -126,6 +126,12 @@ def with_gamma(loss, gamma):
         if "gamma" in _parameters(loss)
         else None
     )
+
+
+def task_of(loss, task):
+    """Return the task given, or the one that the loss says it is for."""
+    read = _read(loss, "task_type")
+    return read if task == GUESS and read in TASKS else task
 
 
 def number_of_classes(loss, alpha):

@@ -16,6 +16,7 @@ from .claims import (
     number_of_classes,
     said,
     show,
+    task_of,
 )
 from .example import smallest_example
 from .match import MOST, cutoff, extreme_match, gather, usual_match
@@ -76,6 +77,7 @@ def examine(
         )
     task, *given = check_claims(task, gamma, alpha, reduction)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
+    task = task_of(loss, task)
     evidence, trouble = _forms_it_answers(loss, task, given[1], seed)
     if not evidence:
         return Report("refused", trouble=trouble, title=title)

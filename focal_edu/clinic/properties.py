@@ -26,17 +26,17 @@ def gamma_zero_is_cross_entropy(case):
 def never_above_cross_entropy(case):
     batch = case.margins(-6, -3, -1, 0, 1, 3, 6)
     own, ce = case.own(batch), case.truth(batch, gamma=0.0)
-    above = own > ce * (1 + 10 * case.rtol)
-    if not above.any():
-        return True, ""
-    i = int(np.argmax(own / ce))
-    return False, f"up to {own[i] / ce[i]:.3g} times cross entropy"
+    above = own - ce * (1 + 10 * case.rtol)
+    i = int(np.argmax(above))
+    holds = above[i] <= 0
+    return holds, f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
 
 
 def ratio_is_the_modulating_factor(case):
     batch = case.margins(np.log(9), -np.log(9), 1.2, -0.7)
-    ratio = case.own(batch) / case.truth(batch, gamma=0.0)
-    true = case.truth(batch) / case.truth(batch, gamma=0.0)
+    ce = case.truth(batch, gamma=0.0)
+    ratio, true = _quotient(case.own(batch), ce), case.truth(batch)
+    true = _quotient(true, ce)
     return close(ratio, true, 10 * case.rtol), _worst(ratio, true, "is")
 
 
@@ -48,9 +48,16 @@ def labels_are_alike(case):
     else:
         other = -logits, 1 - targets
     first, second = (
-        case.own(b) * case.truth(b, alpha=None) / case.truth(b)
+        _quotient(
+            case.own(b) * case.truth(b, alpha=None),
+            case.truth(b),
+        )
         for b in ((logits, targets), other)
     )
+    known = np.isfinite(first) & np.isfinite(second)
+    if not known.any():
+        return None, "a class has no weight"
+    first, second = first[known], second[known]
     same = close(first, second, 10 * case.rtol)
     return same, _worst(first, second, "is", "with the label turned")
 
@@ -80,7 +87,8 @@ def average_is_the_one_claimed(case):
     if value.shape:
         each = value if value.ndim == 1 else value.mean(1)
         return close(each, own, 10 * case.rtol), _worst(each, own, "is")
-    ratio = own / ideal
+    ratio = _quotient(own, ideal)
+    ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[0]), 10 * case.rtol)
     if not even:
         return None, "its single examples differ from the focal loss"
@@ -216,6 +224,12 @@ def _runs_on_meta(case, moved_by_hand):
     except Refusal:
         return False
     return True
+
+
+def _quotient(value, weight):
+    """value / weight, and NaN where nothing is weighted."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight > 0, value / weight, np.nan)
 
 
 def _beside(seen, true, word="for"):
