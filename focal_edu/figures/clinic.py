@@ -120,6 +120,11 @@ def training_differences(figure, differences):
             )
         axes.set_title(optimiser)
         axes.set_xlabel("AP minus that of focal loss")
+    figure.suptitle(
+        "Small losses of AP, small gains: it depends on the optimiser",
+        x=0.01,
+        ha="left",
+    )
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
     return (
