@@ -196,7 +196,7 @@ RIGHT_FORMS = [
 
 
 @pytest.mark.parametrize(("task", "form"), RIGHT_FORMS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_false_alarm(task, form, seed):
     draw = np.random.default_rng([seed, len(task)])
     gamma = round(draw.uniform(0.3, 4), 2)
@@ -284,7 +284,7 @@ def test_our_own_loss_conforms(task):
         )
         report = examine(loss)
         assert report.conforms, report
-        assert report.claims.alpha == alpha
+        assert report.claims.alpha == pytest.approx(alpha)
         assert report.claims.task == task
 
 
