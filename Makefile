@@ -1,7 +1,9 @@
-# make lab      open the lessons in JupyterLab
-# make test     unit tests, and every notebook run and compared
-# make refresh  run every notebook in place and keep its outputs
-# make bench    speed and memory, as ratios, on this machine
+# make lab         open the lessons in JupyterLab
+# make test        unit tests, and every notebook run and compared
+# make refresh     run every notebook in place and keep its outputs
+# make slides      a deck a lesson in _slides, shown without a network
+# make assignment  the students' version of the graded assignment
+# make bench       speed and memory, as ratios, on this machine
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,6 +24,13 @@ test: $(VENV)/installed-test
 refresh: $(VENV)/installed-test
 	$(BIN)/python .ci/refresh.py notebooks/*.ipynb
 
+slides: $(VENV)/installed
+	$(BIN)/python .ci/slides.py _slides notebooks/*.ipynb
+
+assignment: $(VENV)/installed-teach
+	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
+		nbgrader generate_assignment focal_loss --force
+
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark
 
@@ -32,7 +41,11 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/pip install -r requirements.txt -e ".[test]"
+	$(BIN)/pip install -r requirements.txt -e ".[test,teach]"
 	touch $@
 
-.PHONY: lab test refresh bench
+$(VENV)/installed-teach: $(VENV)/installed
+	$(BIN)/pip install -r requirements.txt -e ".[teach]"
+	touch $@
+
+.PHONY: lab test refresh slides assignment bench

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from slides import mark_slides
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -28,6 +29,7 @@ def refresh(path):
         shown = [output.get("data", {}) for output in cell.get("outputs", [])]
         if any(WIDGET in data for data in shown):
             cell.outputs = []
+    mark_slides(notebook)
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3 (ipykernel)",

@@ -1,0 +1,204 @@
+"""Where a lesson's slides begin, and the decks that show them.
+
+python .ci/slides.py FOLDER notebooks/*.ipynb
+
+A section begins a slide, and its cells fill subslides from top to bottom.
+What follows a prediction begins a new one, so that no answer stands beside
+its question. No heading stands alone. A cell of imports is skipped, and so
+is the line that draws a figure.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import SlidesExporter
+from traitlets.config import Config
+
+LINES = 17.5  # of prose that a slide has room for
+COLUMNS = 80  # of prose
+CODE = 0.85  # height of a line of code
+FIGURE = 17
+PACKAGES = {  # from npm: what is taken from each, and its name in the deck
+    "reveal.js@5.2.1": {
+        "dist/reveal.js": "reveal.js",
+        "dist/reveal.css": "reveal.css",
+    },
+    "mathjax@3.2.2": {"es5/tex-svg.js": "mathjax.js"},
+}
+
+
+def mark_slides(notebook):
+    """Start a cell at each heading, and write each cell's slide type."""
+    notebook.cells = [
+        piece for cell in notebook.cells for piece in at_headings(cell)
+    ]
+    used, before = 0, None
+    for cell in notebook.cells:
+        kind = slide_type(cell, before, used)
+        cell.metadata["slideshow"] = {"slide_type": kind}
+        if kind != "skip":
+            used = height(cell) + (used if kind == "-" else 0)
+            before = cell
+
+
+def at_headings(cell):
+    """A cell as cells in which a heading stands first or nowhere."""
+    if cell.cell_type != "markdown":
+        return [cell]
+    return pieces(cell, re.split(r"\n+(?=##? )", cell.source))
+
+
+def pieces(cell, sources):
+    """Copies of a Markdown cell, one for each of the sources."""
+    copies = [deepcopy(cell) for _ in sources]
+    for number, (copy, source) in enumerate(
+        zip(copies, sources, strict=True)
+    ):
+        copy.source = source
+        if number:
+            copy.id = f"{cell.id}-{number + 1}"
+    return copies
+
+
+def slide_type(cell, before, used):
+    """The type of a cell after `before` on a slide with `used` lines."""
+    if before is None or re.match("##? ", cell.source):
+        return "slide"
+    if cell.cell_type == "code" and is_set_up(cell):
+        return "skip"
+    if re.fullmatch("##? .*", before.source):
+        return "-"
+    full = used + height(cell) > LINES
+    return "subslide" if full or "**Predict.**" in before.source else "-"
+
+
+def height(cell):
+    """About how many lines a cell takes on a slide."""
+    if cell.cell_type == "markdown":
+        return sum(map(block_height, cell.source.split("\n\n")))
+    lines = len(cell.source.splitlines())
+    outputs = sum(map(output_height, cell.outputs))
+    return outputs + (0 if draws(cell) else CODE * lines + 0.7)
+
+
+def block_height(block):
+    """Lines of a paragraph, list, table, heading or displayed formula."""
+    if block.startswith("|"):
+        return 1.15 * len(block.splitlines())
+    if block.startswith("#"):
+        return 2 * -(-len(block) // 60)
+    if block.startswith("$$"):
+        return 1 + 1.5 * len(block.splitlines())
+    items = re.split(r"\n(?=- |\d+\. )", block)
+    return 0.7 + sum(-(-len(item) // COLUMNS) for item in items)
+
+
+def draws(cell):
+    """Whether a cell is one line that shows a figure."""
+    figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+    return bool(figures) and len(cell.source.splitlines()) == 1
+
+
+def output_height(output):
+    if "image/png" in output.get("data", {}):
+        return FIGURE
+    text = output.get("text") or output.get("data", {}).get("text/plain", "")
+    return CODE * len(text.splitlines()) + 0.7
+
+
+def is_set_up(cell):
+    """Whether a cell imports and does nothing else."""
+    tops = re.findall(r"^\w+", cell.source, re.M)
+    return not cell.outputs and set(tops) <= {"from", "import"}
+
+
+def split(cell):
+    """A cell as pieces that each fit a slide, where one can be cut."""
+    if height(cell) <= LINES:
+        return [cell]
+    if cell.cell_type == "markdown":
+        parts = pieces(cell, pages(cell.source.split("\n\n")))
+    elif cell.outputs:
+        parts = [cell, deepcopy(cell)]
+        parts[0].outputs = []
+        parts[1].id += "-output"
+        hide_source(parts[1])
+    else:
+        parts = [cell]
+    for part in parts[1:]:
+        part.metadata["slideshow"] = {"slide_type": "subslide"}
+    return parts
+
+
+def hide_source(cell):
+    cell.metadata["transient"] = {"remove_source": True}
+
+
+def pages(blocks):
+    """The blocks put together again, as many as a slide takes each time."""
+    result, used = [], LINES
+    for block in blocks:
+        used += block_height(block)
+        if used > LINES:
+            result.append(block)
+            used = block_height(block)
+        else:
+            result[-1] += "\n\n" + block
+    return result
+
+
+def write_deck(path, folder):
+    """Write one lesson's deck into `folder`, beside reveal.js."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [p for cell in notebook.cells for p in split(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(".ipynb)", ".html)")
+        elif draws(cell):
+            hide_source(cell)
+    config = Config()
+    here = str(Path(__file__).parent)
+    config.TemplateExporter.extra_template_basedirs = [here]
+    config.CSSHTMLHeaderPreprocessor.style = "default"
+    exporter = SlidesExporter(template_name="deck", config=config)
+    page, _ = exporter.from_notebook_node(
+        notebook, {"metadata": {"name": path.stem}}
+    )
+    (folder / f"{path.stem}.html").write_text(page)
+
+
+def fetch_packages(folder):
+    """Put reveal.js and MathJax into `folder`, at their pinned versions."""
+    if shutil.which("npm") is None:
+        sys.exit("make slides needs npm, which fetches reveal.js and MathJax")
+    for package, files in PACKAGES.items():
+        if all((folder / name).exists() for name in files.values()):
+            continue
+        run = ["npm", "pack", "--silent", package]
+        done = subprocess.run(
+            run, cwd=folder, check=True, stdout=subprocess.PIPE, text=True
+        )
+        archive = folder / done.stdout.strip()
+        with tarfile.open(archive) as packed:
+            for inside, name in files.items():
+                content = packed.extractfile(f"package/{inside}").read()
+                (folder / name).write_bytes(content)
+        archive.unlink()
+
+
+def main(folder, *notebooks):
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    fetch_packages(folder)
+    for name in notebooks:
+        write_deck(Path(name), folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

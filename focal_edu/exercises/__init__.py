@@ -1,0 +1,21 @@
+"""The questions of the lessons, one file a lesson.
+
+    from focal_edu.exercises import lesson_01 as ex, looking_back
+
+    ex.largest_loss.check("a")   # right, or one sentence about the mistake
+    ex.largest_loss.hint()       # a nudge; called again, nearly all
+    ex.largest_loss.solution()   # the answer, and why
+    looking_back(ex)             # what you predicted beside what happened
+
+Put ``...`` for an answer that you do not have yet. A teacher switches every
+solution off with the environment variable ``FOCAL_EDU_SOLUTIONS=off``.
+
+Whatever a function to be checked does, no traceback is shown: a function
+that raises is told so in a sentence. One that never ends is yours to stop,
+with the notebook's stop button, and is then told so too. A function that
+ends the process itself cannot be caught.
+"""
+
+from .feedback import looking_back
+
+__all__ = ["looking_back"]

@@ -1,0 +1,295 @@
+"""Questions of lesson 01: easy and hard examples."""
+
+import numpy as np
+
+from ..reference import cross_entropy, focal_loss
+from .questions import Fault, Prediction, function_to_write
+
+largest_loss = Prediction(
+    "the largest loss of the four",
+    "d",
+    choices=[
+        "the positive with p = 0.9",
+        "the positive with p = 0.3",
+        "the negative with p = 0.3",
+        "the negative with p = 0.9",
+        "a tie: both with p = 0.9",
+    ],
+    wrong={
+        "a": "That classifier is nearly sure of a positive, and a positive "
+        "is what it was: it is right, and pays little.",
+        "b": "It is wrong and pays for it, but it gave the truth 0.3, and "
+        "somebody gave the truth less.",
+        "c": "With p = 0.3 it says that a positive is unlikely, and it was "
+        "a negative: it is right.",
+        "e": "The same p is not the same mistake: ask each what probability "
+        "it gave to what turned out to be true.",
+    },
+    hints=(
+        "For each prediction, write down the probability given to the truth.",
+        "Those four probabilities are 0.9, 0.3, 0.7 and 0.1; the loss is "
+        "minus the logarithm.",
+    ),
+    why="The loss is minus the logarithm of the probability given to the "
+    "truth. The negative with p = 0.9 left only 0.1 for the truth. No other "
+    "of the four left less, and minus the logarithm grows as it shrinks.",
+)
+
+
+@function_to_write(
+    truth=lambda p, y: np.exp(-cross_entropy(p, y)),
+    inputs={"p": "probability", "y": "label"},
+    first=[(0.9, 1), (0.3, 1), (0.3, 0), (0.9, 0)],
+    wrong=[
+        (
+            lambda p, y: p,
+            "That is right for positives; for a negative, p is the "
+            "probability of what did not happen.",
+        ),
+        (
+            lambda p, y: 1 - p,
+            "That is right for negatives; a positive is handled as if it "
+            "were one too.",
+        ),
+        (
+            lambda p, y: 1 - p if y == 1 else p,
+            "That is the probability given to what did not happen, in both "
+            "cases: the two labels are swapped.",
+        ),
+        (
+            lambda p, y: max(p, 1 - p),
+            "That is how sure the classifier is; whether it is right does "
+            "not enter, since y is not used.",
+        ),
+        (
+            lambda p, y: p * y,
+            "For every negative that is zero: the second label needs a term "
+            "of its own.",
+        ),
+        (
+            cross_entropy,
+            "That is the loss; asked for is the probability before its "
+            "logarithm is taken.",
+        ),
+    ],
+    hints=(
+        "A positive and a negative need different answers: when is the "
+        "classifier's p the probability of what happened?",
+        "The probabilities of the two labels add up to 1, and y says which "
+        "of them to return.",
+    ),
+    why="p is the probability of a positive, so it is what the truth was "
+    "given when y is 1. The two labels share a probability of 1. So a "
+    "negative was given the rest.",
+)
+def p_t(p, y):
+    return y * p + (1 - y) * (1 - p)
+
+
+@function_to_write(
+    truth=lambda p, y, gamma: focal_loss(p, y, gamma=gamma),
+    inputs={"p": "probability", "y": "label", "gamma": "gamma"},
+    first=[(0.9, 1, 2), (0.3, 1, 2), (0.3, 0, 2), (0.9, 0, 2), (0.9, 0, 0)],
+    wrong=[
+        (
+            lambda p, y, gamma: focal_loss(p, y, gamma=gamma) * (2 * y - 1),
+            "Positives are right, and negatives have a negative loss: the "
+            "minus belongs to both terms.",
+        ),
+        (
+            lambda p, y, gamma: (1 - p) ** gamma * cross_entropy(p, y),
+            "Positives are right; on negatives the modulating factor is "
+            "still that of a positive, which is near 1 on easy negatives.",
+        ),
+        (
+            lambda p, y, gamma: (
+                focal_loss(p, 1, gamma=gamma) if y else -p * np.log(1 - p)
+            ),
+            "Positives are right; on negatives nothing changes with gamma, "
+            "so an exponent is missing there.",
+        ),
+        (
+            lambda p, y, gamma: (
+                cross_entropy(p, y) * np.exp(-gamma * cross_entropy(p, y))
+            ),
+            "Your factor is near 1 on easy examples and small on hard ones: "
+            "it quietens the wrong side.",
+        ),
+        (
+            lambda p, y, gamma: (
+                gamma * (1 - p_t.function(p, y)) * cross_entropy(p, y)
+            ),
+            "At gamma = 0 your loss vanishes, where it should be cross "
+            "entropy: gamma is an exponent and not a multiplier.",
+        ),
+        (
+            lambda p, y, gamma: cross_entropy(p, y),
+            "That is cross entropy: the modulating factor is missing.",
+        ),
+        (
+            lambda p, y, gamma: y * focal_loss(p, y, gamma=gamma),
+            "Positives are right, and every negative has loss zero: the "
+            "second term is missing.",
+        ),
+        (
+            lambda p, y, gamma: focal_loss(p, y, gamma=2),
+            "Right at gamma = 2 only: the argument gamma is not used.",
+        ),
+    ],
+    hints=(
+        "Write two terms, one for each label, and let y and 1 - y choose. "
+        "By how much was the classifier wrong in each?",
+        "A positive was missed by 1 - p and a negative by p; raise that to "
+        "the power gamma, times minus the logarithm of the rest.",
+    ),
+    why="Each term is minus the logarithm of the probability given to the "
+    "truth, times the power gamma of what the truth was not given. For a "
+    "positive that is 1 - p, for a negative p. Because y is 0 or 1, only "
+    "one term counts.",
+)
+def binary_focal_loss(p, y, gamma):
+    positive = y * (1 - p) ** gamma * np.log(p)
+    negative = (1 - y) * p**gamma * np.log(1 - p)
+    return -(positive + negative)
+
+
+suspect = Prediction(
+    "does the suspect obey the symmetry?",
+    "b",
+    choices=[
+        "yes",
+        "no: its negative loss is too large",
+        "no: its negative loss is too small",
+        "no: too large for some p, too small for others",
+        "no: its positive loss is wrong",
+    ],
+    wrong={
+        "a": "Put p = 0.7 into its first line and p = 0.3 into its second: "
+        "they would have to be the same.",
+        "c": "Compare `p` with `p**gamma` at p = 0.3 and gamma = 2, with "
+        "numbers.",
+        "d": "That would need a p between 0 and 1 at which the two factors "
+        "change places: try 0.1, 0.5 and 0.9.",
+        "e": "The cell above has just compared its positives with ours.",
+    },
+    hints=(
+        "Look for what the two lines of `suspect` do not have in common.",
+        "The second line has p where the first has a power of 1 - p; which "
+        "is larger, a number between 0 and 1 or its square?",
+    ),
+    why="Its second line lacks the exponent. A number between 0 and 1 is "
+    "larger than its square. So each negative is given more than its loss.",
+)
+
+
+@function_to_write(
+    truth=lambda p_t, gamma: (
+        cross_entropy(p_t, 1) / focal_loss(p_t, 1, gamma=gamma)
+    ),
+    inputs={"p_t": "probability", "gamma": "gamma"},
+    first=[(0.9, 2), (0.5, 2), (0.9, 1), (0.3, 0)],
+    wrong=[
+        (
+            lambda p_t, gamma: (1 - p_t) ** gamma,
+            "That is focal loss divided by cross entropy, the ratio upside "
+            "down: it should never be below 1.",
+        ),
+        (
+            lambda p_t, gamma: (1 - p_t) ** -2,
+            "Right at gamma = 2; your formula does not depend on gamma.",
+        ),
+        (
+            lambda p_t, gamma: p_t**-gamma,
+            "Your ratio is large on hard examples and near 1 on easy ones; "
+            "it is the easy ones that focal loss lowers.",
+        ),
+        (
+            lambda p_t, gamma: 1 / (gamma * (1 - p_t)),
+            "Multiplying by gamma is not raising to the power gamma.",
+        ),
+        (
+            lambda p_t, gamma: -np.log(p_t),
+            "That is cross entropy itself, without the division.",
+        ),
+        (
+            lambda p_t, gamma: cross_entropy(p_t, 1) * (1 - p_t) ** -gamma,
+            "One logarithm is left over: both losses contain it, and it "
+            "cancels.",
+        ),
+    ],
+    hints=(
+        "Write both losses with p_t, one over the other, and cancel.",
+        "The logarithms cancel, and one is left over the modulating factor.",
+    ),
+    why="Focal loss is cross entropy times the modulating factor. In the "
+    "ratio cross entropy cancels. What is left is one over that factor.",
+)
+def times_lower(p_t, gamma):
+    return 1 / (1 - p_t) ** gamma
+
+
+_hard, _easy = focal_loss(0.1, 1), 100 * focal_loss(0.9, 1)
+hard_share = Prediction(
+    "the hard example's share, focal loss",
+    100 * float(_hard / (_hard + _easy)),
+    within=1.0,
+    unit="per cent",
+    wrong={
+        17.9: "That is its share under cross entropy; now each easy loss is "
+        "divided by a hundred.",
+        5.3: "That is the share of the hundred easy ones.",
+        99.9: "That compares it with a single easy example, and there are a "
+        "hundred.",
+        1: "That counts examples, one in a hundred and one; asked for is "
+        "the part of the sum of losses.",
+        50: "Half would need the hundred easy losses to add up to the hard "
+        "one: work out both sums.",
+    },
+    hints=(
+        "You need two sums: the hard example's focal loss, and a hundred "
+        "times an easy one's.",
+        "The hard one keeps 0.81 of 2.3026; each easy one keeps 0.01 of "
+        "0.1054. Divide the first by the sum of all 101.",
+    ),
+    why="The hard example keeps 0.81 of its cross entropy, 1.8651. A "
+    "hundred easy ones keep a hundredth of theirs, 0.1054 together. The "
+    "first is nearly the whole sum.",
+)
+
+
+batch_loss = Fault(
+    """
+    def batch_focal_loss(p, y, gamma=2):
+        p_t = np.where(y == 1, p, 1 - p)
+        ce = np.mean(-np.log(p_t))
+        factor = (1 - np.exp(-ce)) ** gamma
+        return np.mean(factor * ce)
+    """,
+    line=3,
+    repair="ce = -np.log(p_t)",
+    truth=lambda p, y: np.mean(focal_loss(p, y)),
+    inputs={
+        "p": lambda rng: rng.uniform(0.05, 0.95, 3).round(2),
+        "y": lambda rng: rng.integers(0, 2, 3),
+    },
+    first=[(np.array([0.9, 0.1]), np.array([1, 1]))],
+    wrong={
+        1: "Line 1 names the arguments, and gamma = 2 is as in the paper.",
+        2: "Line 2 gives p for positives and 1 - p for negatives, as it "
+        "should.",
+        4: "Line 4 is right for one example: `np.exp(-ce)` undoes minus the "
+        "logarithm; ask what `ce` is when there are two.",
+        5: "A batch's loss is a mean over examples, so a mean at the end is "
+        "in place.",
+    },
+    hints=(
+        "Call `.function` with a batch of one, then with an easy and a hard "
+        "example together; print the shape of each variable.",
+        "Each example should get a modulating factor of its own, so nothing "
+        "may be averaged before the factor is there.",
+    ),
+    why="The mean comes too early: one factor is made from the average "
+    "loss, and every example gets it. So an easy example is quietened no "
+    "more than a hard one, which was the point. With a batch of one it "
+    "cannot be seen.",
+)

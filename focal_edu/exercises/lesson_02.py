@@ -1,0 +1,294 @@
+"""Questions of lesson 02: gradients."""
+
+import numpy as np
+
+from ..gradients import gradient_ratio, sigmoid_focal_gradient
+from ..reference import log_sigmoid
+from .questions import Fault, Prediction, function_to_write
+
+
+def square(x):
+    return x * x
+
+
+def cube(x):
+    return x * x * x
+
+
+def minus_log_sigmoid(x):
+    return -log_sigmoid(x)
+
+
+@function_to_write(
+    truth=lambda f, x, h: (f(x + h) - f(x - h)) / h / 2,
+    inputs={
+        "f": lambda rng: rng.choice([square, cube, minus_log_sigmoid]),
+        "x": "logit",
+        "h": lambda rng: round(float(rng.uniform(0.1, 1)), 2),
+    },
+    first=[(square, 3.0, 0.5), (cube, 1.0, 0.5), (minus_log_sigmoid, 0, 1)],
+    wrong=[
+        (
+            lambda f, x, h: (f(x + h) - f(x)) / h,
+            "That steps to one side only; the mistake of a step to both "
+            "sides shrinks with the square of h.",
+        ),
+        (
+            lambda f, x, h: (f(x + h) - f(x - h)) / h,
+            "Every slope is twice too steep: how far apart are the two "
+            "points?",
+        ),
+        (
+            lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h,
+            "Python works from left to right, so your last factor "
+            "multiplies: the divisor needs brackets.",
+        ),
+        (
+            lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
+            "The sign is turned: a function that rises to the right has a "
+            "positive slope.",
+        ),
+        (
+            lambda f, x, h: (f(x + h) + f(x - h)) / (2 * h),
+            "That adds the two values, and a slope is made from their "
+            "difference.",
+        ),
+        (
+            lambda f, x, h: f(x + h) - f(x - h),
+            "That is the rise; a slope is the rise divided by the step.",
+        ),
+    ],
+    hints=(
+        "Evaluate f a step h to the right and a step h to the left.",
+        "Subtract the left value from the right one, and divide by the "
+        "distance between the two points, in brackets.",
+    ),
+    why="A slope is a rise divided by the length over which it happens. "
+    "From x - h to x + h that is two steps. Taking both sides cancels the "
+    "curvature, so the mistake shrinks with the square of h.",
+)
+def central_difference(f, x, h):
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+hard_and_easy = Prediction(
+    "focal loss's gradient, in cross entropy's",
+    "c",
+    choices=[
+        "hard: 0.7 times, easy: a thousandth",
+        "hard: the same, easy: a hundredth",
+        "hard: 1.2 times, easy: a thousandth",
+        "hard: 1.2 times, easy: a tenth",
+        "hard: 0.7 times, easy: a hundredth",
+    ],
+    wrong={
+        "a": "The easy one is right; for the hard one, the loss is 0.7 times "
+        "as high, but a lower curve need not be a flatter one.",
+        "b": "The same would need the modulating factor to be 1 and to stay "
+        "there while the prediction moves.",
+        "d": "The hard one is right; at p_t = 0.98 the modulating factor is "
+        "0.02 squared, and a tenth is far too much.",
+        "e": "Both follow the size of the modulating factor too loosely: "
+        "square 0.02, and ask how the factor itself changes.",
+    },
+    hints=(
+        "Focal loss must come down from cross entropy's height on hard "
+        "examples to far below it on easy ones; what does that do to its "
+        "slope on the way?",
+        "From the hard end to the middle it falls further than cross "
+        "entropy in the same distance; from there on, it is almost flat.",
+    ),
+    why="Both losses start together at the hard end. Focal loss then has "
+    "further to fall, because the factor falls as well, so there it is "
+    "steeper. On easy examples it has arrived, and is flat.",
+)
+
+
+def _slope(p_t, gamma):
+    """dFL/dx_t, from the ratio and cross entropy's slope."""
+    return gradient_ratio(p_t, gamma) * (p_t - 1)
+
+
+def _p_t(x, y):
+    return np.exp(log_sigmoid(x if y == 1 else -x))
+
+
+@function_to_write(
+    truth=lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=gamma),
+    inputs={"x": "logit", "y": "label", "gamma": "gamma"},
+    first=[(2.0, 1, 2), (-2.0, 1, 2), (2.0, 0, 2), (-2.0, 0, 2), (1.0, 0, 0)],
+    wrong=[
+        (
+            lambda x, y, gamma: _slope(_p_t(x, y), gamma),
+            "Positives are right, and negatives have the wrong sign: x_t is "
+            "-x for a negative, and that minus has a derivative too.",
+        ),
+        (
+            lambda x, y, gamma: sigmoid_focal_gradient(x, 1, gamma=gamma),
+            "Positives are right, and a negative gets the slope of a "
+            "positive: y is not used.",
+        ),
+        (
+            lambda x, y, gamma: (1 - _p_t(x, y)) ** (gamma + 1) * (1 - 2 * y),
+            "That treats the modulating factor as a constant; it changes "
+            "with the prediction, so the product rule has a second term.",
+        ),
+        (
+            lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=0),
+            "That is the slope of cross entropy, for every gamma.",
+        ),
+        (
+            lambda x, y, gamma: (
+                sigmoid_focal_gradient(x, y, gamma=gamma)
+                / (_p_t(x, y) * (1 - _p_t(x, y)))
+            ),
+            "That is the slope with respect to the probability; by the "
+            "chain rule one factor is missing for the logit.",
+        ),
+        (
+            lambda x, y, gamma: -sigmoid_focal_gradient(x, y, gamma=gamma),
+            "The sign is turned for both labels: raising the logit of a "
+            "positive must lower its loss.",
+        ),
+        (
+            lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=2),
+            "Right at gamma = 2 only: the argument gamma is not used.",
+        ),
+    ],
+    hints=(
+        "Start with the logit of the truth: x for a positive, -x for a "
+        "negative. The formula above gives the slope with respect to that.",
+        "Compute p_t = 1 / (1 + exp(-x_t)), put it into the formula, and "
+        "turn the sign for negatives.",
+    ),
+    why="The product rule gives the slope with respect to x_t. For a "
+    "negative x_t is -x, so the chain rule multiplies by -1. Without the "
+    "second term of the product rule, the factor would count as a constant.",
+)
+def focal_slope(x, y, gamma):
+    sign = 2 * y - 1
+    p_t = 1 / (1 + np.exp(-sign * x))
+    q = 1 - p_t
+    return sign * q**gamma * (gamma * p_t * np.log(p_t) - q)
+
+
+region = Prediction(
+    "the amplified region, and its peak, as gamma grows",
+    "c",
+    choices=[
+        "wider, and the peak higher",
+        "wider, and the peak lower",
+        "narrower, and the peak higher",
+        "narrower, and the peak lower",
+        "as wide as before, and the peak higher",
+    ],
+    wrong={
+        "a": "The peak is right; for the width, think of gamma = 5, which "
+        "calls nearly everything easy.",
+        "b": "Both the other way round: a larger gamma quietens more "
+        "examples, and has further to fall at the hard end.",
+        "d": "The width is right; for the peak, think of how fast the "
+        "factor falls at the hard end when gamma is large.",
+        "e": "The peak is right; the width does depend on gamma: compare "
+        "the curves of lesson 01, which come down earlier or later.",
+    },
+    hints=(
+        "A larger gamma brings the loss down earlier, from the same height.",
+        "Falling from the same height to the same floor in less room, a "
+        "curve is steeper, and steep in fewer places.",
+    ),
+    why="A larger gamma calls more examples easy, so fewer are left to "
+    "amplify. On those the loss falls from the same height in less room. So "
+    "the slope there is steeper.",
+)
+
+lost = Prediction(
+    "part of an easy example's gradient that is lost",
+    2 / 3,
+    within=0.02,
+    unit="parts of 1",
+    wrong={
+        1 / 3: "That part is kept; asked for is what is lost.",
+        3: "That is how many times larger the true gradient is; which part "
+        "of it does the popular version leave out?",
+        0: "The factor is nearly zero there, but so is the rest: compare "
+        "the two terms with each other.",
+        0.5: "Near p_t = 1 the loss is a power of 1 - p_t; its exponent is "
+        "gamma and something.",
+        1: "Something is kept: the first term of g is not zero.",
+    },
+    hints=(
+        "Near p_t = 1, minus log p_t is about 1 - p_t. What power of 1 - "
+        "p_t is focal loss then?",
+        "The true slope brings down the exponent gamma + 1; the popular one "
+        "brings down only 1.",
+    ),
+    why="Near p_t = 1 focal loss is (1 - p_t) to the power gamma + 1. Its "
+    "slope brings down the exponent, 3 at gamma = 2. With the factor held "
+    "constant only 1 of those 3 parts is left.",
+)
+
+
+ratio = Fault(
+    """
+    def ratio(p_t, gamma):
+        q = 1 - p_t
+        first = q**gamma
+        second = gamma * q ** (gamma - 1) * np.log(p_t)
+        return first - second
+    """,
+    line=4,
+    repair="second = gamma * p_t * q ** (gamma - 1) * np.log(p_t)",
+    truth=gradient_ratio,
+    inputs={"p_t": "probability", "gamma": "gamma"},
+    first=[(0.1, 2), (0.9, 2), (0.5, 1)],
+    wrong={
+        1: "Line 1 only names the arguments.",
+        2: "q is what the truth was not given, as in the lesson.",
+        3: "That is the modulating factor, the first term of g; at gamma = "
+        "0 it is all there is.",
+        5: "The logarithm is negative, so subtracting that term adds: this "
+        "is as it should be.",
+    },
+    hints=(
+        "Every curve of the figure starts at 1 where p_t is near 0. Try "
+        "`.function` at p_t = 0.001, 0.0001: which term misbehaves?",
+        "One term is a derivative with respect to the probability, and the "
+        "logit is meant: compare the terms with the formula, letter by "
+        "letter.",
+    ),
+    why="The second term lacks the factor p_t. It comes from the chain "
+    "rule: the slope of p_t with respect to the logit is p_t q. Without it "
+    "the term grows without bound as p_t nears 0, where g should tend to 1.",
+)
+
+first_steps = Prediction(
+    "first steps under focal loss, gamma = 2",
+    "b",
+    choices=[
+        "larger with two classes, larger with ten",
+        "smaller with two classes, larger with ten",
+        "larger with two classes, smaller with ten",
+        "smaller with two classes, smaller with ten",
+        "the same as cross entropy's with both",
+    ],
+    wrong={
+        "a": "Ten is right; with two classes p_t starts at 0.5, so look on "
+        "which side of the crossing that is.",
+        "c": "The other way round: the more classes, the harder every "
+        "example is at the start.",
+        "d": "Two is right; with ten classes p_t starts at 0.1, so look for "
+        "that place in the table of crossings and peaks.",
+        "e": "The ratio g is 1 only at the crossing, and neither 1/2 nor "
+        "1/10 stands there.",
+    },
+    hints=(
+        "At the start p_t is 1/C. Where do 1/2 and 1/10 stand beside the "
+        "crossing for gamma = 2?",
+        "The crossing is at 0.2976: above it focal loss quietens, below it "
+        "amplifies.",
+    ),
+    why="An untrained classifier gives each class 1/C. With two classes "
+    "that is above the crossing at 0.2976, so g is below 1. With ten it is "
+    "below, close to the peak.",
+)

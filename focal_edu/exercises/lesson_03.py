@@ -1,0 +1,262 @@
+"""Questions of lesson 03: alpha and imbalance."""
+
+import numpy as np
+
+from ..reference import focal_loss, sigmoid_focal_loss
+from .questions import Fault, Prediction, function_to_write
+
+
+@function_to_write(
+    truth=lambda y, alpha: (
+        focal_loss(0.5, y, alpha=alpha) / focal_loss(0.5, y)
+    ),
+    inputs={"y": "label", "alpha": "probability"},
+    first=[(1, 0.25), (0, 0.25), (1, 0.5), (0, 0.9)],
+    wrong=[
+        (
+            lambda y, alpha: 1 - alpha if y == 1 else alpha,
+            "The two are swapped: in the paper it is the positives that get "
+            "alpha.",
+        ),
+        (
+            lambda y, alpha: alpha,
+            "One weight for both classes scales the loss and balances "
+            "nothing.",
+        ),
+        (
+            lambda y, alpha: alpha if y == 1 else 1,
+            "Positives are right; negatives have a weight too, which falls "
+            "as alpha rises.",
+        ),
+        (
+            lambda y, alpha: alpha * y,
+            "Positives are right; every negative has weight zero, so "
+            "nothing would be learned from them.",
+        ),
+        (
+            lambda y, alpha: alpha / (1 - alpha) if y == 1 else 1,
+            "The balance between the classes is right and the size is not: "
+            "in the paper the two weights add up to 1.",
+        ),
+        (
+            lambda y, alpha: 1 - alpha,
+            "That is right for negatives only: y is not used.",
+        ),
+    ],
+    hints=(
+        "Two weights that add up to 1; y says which.",
+        "It is the same pattern as p_t, with alpha in place of p.",
+    ),
+    why="Positives get alpha and negatives the rest of 1, equation 5 of the "
+    "paper. Written with y and 1 - y it needs no condition. It is the "
+    "pattern of p_t.",
+)
+def alpha_t(y, alpha):
+    return alpha * y + (1 - alpha) * (1 - y)
+
+
+meanings = Prediction(
+    "which α = 0.25 favours the positive most",
+    "d",
+    choices=[
+        "the paper's most, then one α for both, then α to class 0",
+        "one α for both most, then the paper's, then α to class 0",
+        "one α for both most, then α to class 0, then the paper's",
+        "α to class 0 most, then one α for both, then the paper's",
+        "all three alike",
+    ],
+    wrong={
+        "a": "The middle is right; look again at which class the paper gives "
+        "the 0.25, and which the 0.75.",
+        "b": "One number for both leaves the balance as it was; one of the "
+        "other two gives positives three times what negatives get.",
+        "c": "The last is right; one number for both leaves the balance as "
+        "it was, so it cannot favour the positive most.",
+        "e": "The same number, 0.25, multiplies positives in one meaning and "
+        "negatives in another.",
+    },
+    hints=(
+        "For each meaning, divide the weight of a positive by the weight of "
+        "a negative.",
+        "The paper's is 0.25 to 0.75, one for both is 0.25 to 0.25, and "
+        "class 0 is the negatives.",
+    ),
+    why="What counts is a positive's weight over a negative's. It is 3 with "
+    "alpha to class 0, 1 with one number for both and a third in the paper. "
+    "The same 0.25 thus means opposite things.",
+)
+
+hardest_fifth = Prediction(
+    "the hardest 20 %, as the measuring γ goes from 0 to 2",
+    "d",
+    choices=[
+        "its share changes more among positives, rising",
+        "its share changes more among positives, falling",
+        "it changes alike in both",
+        "its share changes more among negatives, rising",
+        "its share changes more among negatives, falling",
+    ],
+    wrong={
+        "a": "Positives are rare and mostly hard here; which group has many "
+        "easy examples for gamma to quieten?",
+        "b": "Gamma quietens the easy ones, so what is left of the total "
+        "belongs more and more to the hardest.",
+        "c": "Gamma acts on easy examples, and the two groups do not have "
+        "equally many of them.",
+        "e": "The group is right; when the easy ones go quiet, the hardest "
+        "ones' part of what is left cannot shrink.",
+    },
+    hints=(
+        "Where do the easy examples sit, which gamma takes the loss from?",
+        "Nearly all negatives are easy; what happens to the part of the few "
+        "that are not?",
+    ),
+    why="Gamma takes the loss away from easy examples. Nearly all negatives "
+    "are easy and few positives are. So among negatives the total comes to "
+    "rest on the few hard ones.",
+)
+
+balancing_alpha = Prediction(
+    "the α that balances the totals, as γ rises",
+    "b",
+    choices=[
+        "it rises towards 1",
+        "it falls",
+        "it stays",
+        "it falls to 0.5, where the classes are even, and stays there",
+        "it rises first, then falls",
+    ],
+    wrong={
+        "a": "That would mean that the negatives' total grows beside the "
+        "positives'; which of the two does gamma quieten?",
+        "c": "It could stay only if gamma took the same part from both "
+        "totals.",
+        "d": "Nothing stops it there: at a large gamma the positives' total "
+        "can be the larger one, although they are a hundredth.",
+        "e": "Gamma's work goes one way only: ask which side it takes loss "
+        "from at every step.",
+    },
+    hints=(
+        "Balancing alpha is the negatives' part of the two totals.",
+        "Gamma takes loss from easy examples, which are mostly negatives.",
+    ),
+    why="The balancing alpha is the negatives' part of the whole. Gamma "
+    "takes loss away from the negatives above all. So less is left for the "
+    "class weight to make up.",
+)
+
+detector_loss = Fault(
+    """
+    def detector_loss(x, y, gamma=2, alpha=0.25):
+        p = 1 / (1 + np.exp(-x))
+        p_t = np.where(y == 1, p, 1 - p)
+        alpha_t = np.where(y == 1, alpha, 1 - alpha)
+        fl = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)
+        return fl.sum() / len(y)
+    """,
+    line=6,
+    repair="return fl.sum() / max(1, (y == 1).sum())",
+    truth=lambda x, y: (
+        sigmoid_focal_loss(x, y, alpha=0.25).sum() / max(1, (y == 1).sum())
+    ),
+    inputs={
+        "x": lambda rng: rng.normal(0, 2, 6).round(2),
+        "y": lambda rng: np.array([1, 0, 0, 0, 0, rng.integers(2)]),
+    },
+    first=[(np.array([-2.0, -4, -4, -4]), np.array([1, 0, 0, 0]))],
+    wrong={
+        1: "gamma = 2 with alpha = 0.25 is the paper's best pair.",
+        2: "That is the sigmoid, which turns a logit into a probability.",
+        3: "That is the probability given to the truth, for either label.",
+        4: "Positives get alpha and negatives 1 - alpha, as in equation 5.",
+        5: "That is equation 5, and `.function` agrees with "
+        "`sigmoid_focal_loss` up to this line.",
+    },
+    hints=(
+        "Each element's loss is right. Add ten thousand easy negatives to a "
+        "batch: what should happen to the step that one mistake causes?",
+        "The paper's section 4.1 says what the sum is divided by, and it is "
+        "not the number of anchors.",
+    ),
+    why="It divides by all anchors, where the paper divides by those that "
+    "were assigned to an object. A hundred thousand easy negatives add "
+    "almost nothing to the sum. Dividing by them shrinks every gradient, "
+    "and differently in each image.",
+)
+
+
+@function_to_write(
+    truth=lambda prior: np.log(prior) - np.log1p(-prior),
+    inputs={"prior": "probability"},
+    first=[(0.01,), (0.5,), (0.9,)],
+    wrong=[
+        (
+            lambda prior: np.log((1 - prior) / prior),
+            "The minus is lost: with your bias a rare class starts out "
+            "nearly certain.",
+        ),
+        (
+            lambda prior: np.log(prior),
+            "That is close for a small prior, but at 0.5 the bias should be "
+            "zero.",
+        ),
+        (
+            lambda prior: np.log10(prior / (1 - prior)),
+            "The logarithm is to base 10, and the sigmoid undoes the "
+            "natural one.",
+        ),
+        (
+            lambda prior: prior,
+            "The bias is a logit and not a probability: the sigmoid of "
+            "yours is above 0.5.",
+        ),
+        (
+            lambda prior: 1 / (1 + np.exp(-prior)),
+            "That is the sigmoid of the prior; what is needed is the number "
+            "whose sigmoid is the prior.",
+        ),
+        (
+            lambda prior: prior / (1 - prior),
+            "Those are the odds; the bias is their logarithm.",
+        ),
+    ],
+    hints=(
+        "At the start the logit is the bias b, so its sigmoid should be the "
+        "prior. Solve for b.",
+        "From prior = 1 / (1 + exp(-b)) follows exp(-b) = (1 - prior) / "
+        "prior; take the natural logarithm of both sides.",
+    ),
+    why="With weights near zero the logit is the bias. Its sigmoid must be "
+    "the prior. Solving for the bias gives minus the logarithm of the odds "
+    "against.",
+)
+def prior_bias(prior):
+    return -np.log((1 - prior) / prior)
+
+
+prior_factor = Prediction(
+    "by what factor the prior lowers the first cross entropy",
+    float(focal_loss(0.5, 0, gamma=0) / focal_loss(0.01, 0, gamma=0)),
+    within=2,
+    unit="times",
+    wrong={
+        50: "That compares the two p; the loss compares their logarithms.",
+        6.64: "You took the logarithm of 0.01; a negative pays for what it "
+        "was not given, minus log of 1 - p.",
+        0.0145: "That is the later loss over the earlier one, the factor "
+        "upside down.",
+        172000: "That is about focal loss's factor; the number asked for is "
+        "cross entropy's.",
+        100: "Right in kind: minus log 0.99 is about 0.01, but at p = 0.5 "
+        "the loss is not 1.",
+    },
+    hints=(
+        "A negative's cross entropy is minus log of 1 - p. Work it out for "
+        "both p.",
+        "Minus log 0.5 is 0.6931 and minus log 0.99 is 0.01005; the number "
+        "of anchors cancels.",
+    ),
+    why="A negative at p = 0.5 pays 0.6931, at p = 0.01 only 0.01005. The "
+    "hundred thousand anchors cancel in the ratio. Focal loss gains far "
+    "more, since its factor p squared falls as well, from 0.25 to 0.0001.",
+)

@@ -1,0 +1,297 @@
+"""Questions of lesson 04: one loss, three tasks."""
+
+import numpy as np
+
+from ..reference import softmax_focal_loss
+from .questions import Fault, Prediction, function_to_write
+
+
+def _softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+@function_to_write(
+    truth=lambda z, t: np.exp(-softmax_focal_loss(z, t, gamma=0)),
+    inputs={
+        "z": lambda rng: rng.normal(0, 2, 4).round(2),
+        "t": lambda rng: int(rng.integers(4)),
+    },
+    first=[
+        (np.array([2.0, -1.0, 3.0]), 2),
+        (np.array([2.0, 1.0, -0.5]), 1),
+        (np.array([0.0, 0.0]), 0),
+    ],
+    wrong=[
+        (
+            lambda z, t: _softmax(z).max(),
+            "That is the probability of the class it favours; the true class "
+            "may be another one.",
+        ),
+        (
+            lambda z, t: 1 / (1 + np.exp(-z[t])),
+            "That is a sigmoid of one logit, which is the multi-label task: "
+            "with a softmax the other logits count too.",
+        ),
+        (
+            lambda z, t: np.exp(z[t]),
+            "Not divided by anything, that can exceed 1.",
+        ),
+        (
+            lambda z, t: np.exp(z[t]) / (np.exp(z).sum() - np.exp(z[t])),
+            "Those are odds: the true class is left out of the sum below.",
+        ),
+        (
+            lambda z, t: z[t] / z.sum(),
+            "Logits are not positive, so their shares are no probabilities; "
+            "take exponentials first.",
+        ),
+        (
+            lambda z, t: -np.log(_softmax(z)[t]),
+            "That is cross entropy, one logarithm too far.",
+        ),
+        (
+            lambda z, t: _softmax(z),
+            "That is the whole vector of probabilities; the truth is one of "
+            "its entries.",
+        ),
+    ],
+    hints=(
+        "Turn the logits into probabilities first, then pick one.",
+        "Exponentials of all logits, divided by their sum; the entry of the "
+        "true class.",
+    ),
+    why="A softmax turns logits into probabilities that sum to 1. The truth "
+    "is class t. So p_t is entry t of the softmax.",
+)
+def p_t(z, t):
+    return np.exp(z[t]) / np.sum(np.exp(z))
+
+
+lowest_right = Prediction(
+    "how low p_t can be in a right answer, ten classes",
+    0.1,
+    within=0.005,
+    unit="parts of 1",
+    wrong={
+        0.5: "That is the bound with two classes; with more, the largest of "
+        "them need not be more than a half.",
+        0.9: "That is what the other nine hold together, at worst.",
+        0: "The true class must still hold more than any other, and all of "
+        "them sum to 1.",
+        0.05: "If the largest were that small, ten of them could not sum "
+        "to 1.",
+        1 / 9: "The true class is one of those that share the whole.",
+    },
+    hints=(
+        "An answer is right when the true class is the largest. How small "
+        "can the largest of ten numbers be that sum to 1?",
+        "It is smallest when all ten are nearly equal.",
+    ),
+    why="The largest of ten numbers that sum to 1 is at least a tenth. When "
+    "all are nearly equal it is close to that. So right does not mean "
+    "confident, and focal loss treats such an example as hard.",
+)
+
+hardest_example = Prediction(
+    "which of the four examples carries most focal loss",
+    "c",
+    choices=[
+        "the first: (2, −1, 3), truth 2",
+        "the second: (1, 0, −0.5), truth 0",
+        "the third: (2, 1, −0.5), truth 1",
+        "the fourth: (1, 8, 2), truth 1",
+        "all about alike, as they are one batch",
+    ],
+    wrong={
+        "a": "There the true class has the largest logit, one above the "
+        "next: it is right, if not by much.",
+        "b": "There the true class has the largest logit by one: it is "
+        "right, with two rivals.",
+        "d": "There the true class leads by six: it is as good as certain.",
+        "e": "Focal loss is made to tell them apart: find the one whose true "
+        "class is not the largest.",
+    },
+    hints=(
+        "Find the example that the classifier gets wrong.",
+        "In three of the four, the true class has the largest logit.",
+    ),
+    why="Only in the third is the true class not the largest. Its p_t is "
+    "0.25, so its factor keeps more than half of a large cross entropy. The "
+    "fourth, with p_t near 1, adds almost nothing.",
+)
+
+
+@function_to_write(
+    truth=lambda counts: (1 / counts) / np.mean(1 / counts),
+    inputs={"counts": lambda rng: rng.integers(5, 2000, 4)},
+    first=[(np.array([100, 50, 10]),), (np.array([7, 7]),)],
+    wrong=[
+        (
+            lambda counts: counts / counts.mean(),
+            "That favours the common classes, and it is the rare ones that "
+            "need weight.",
+        ),
+        (
+            lambda counts: 1 / counts,
+            "The balance is right, but these weights shrink with the size of "
+            "the data set: they should average to 1.",
+        ),
+        (
+            lambda counts: (1 / counts) / (1 / counts).sum(),
+            "Those sum to 1, and the average should be 1: with many classes "
+            "your loss would shrink.",
+        ),
+        (
+            lambda counts: counts.sum() / counts,
+            "The balance is right and the size is not: with equal counts "
+            "each weight should be 1.",
+        ),
+        (
+            lambda counts: counts.sum() / (len(counts) * counts),
+            "With equal counts that is right; otherwise the weights do not "
+            "average to 1 over the classes.",
+        ),
+        (
+            lambda counts: 1 - counts / counts.sum(),
+            "That leans the right way, but a class a hundred times rarer "
+            "should weigh a hundred times more.",
+        ),
+    ],
+    hints=(
+        "Start from one over each count, then rescale all of them alike.",
+        "Divide by the mean of those numbers.",
+    ),
+    why="One over the count gives every class the same total. A common "
+    "factor changes no balance, only the size of the loss. Dividing by the "
+    "mean makes the weights average to 1.",
+)
+def class_weights(counts):
+    inverse = 1 / np.asarray(counts)
+    return inverse / np.mean(inverse)
+
+
+mean_over_classes = Prediction(
+    "the mean over N × C numbers, in right ones",
+    1 / 3,
+    within=0.01,
+    unit="times, for C = 3",
+    wrong={
+        3: "Upside down: dividing by more makes the mean smaller.",
+        1: "The zeros add nothing to the sum, but they are counted.",
+        2 / 3: "Of three numbers in a row, how many belong to the true "
+        "class?",
+        1 / 9: "The classes are counted once, not twice.",
+        0: "The true class's number is still in the sum.",
+    },
+    hints=(
+        "Each row of the N × C table holds one loss and C − 1 zeros.",
+        "The sum stays, and the count is C times as large.",
+    ),
+    why="Only the true class's entry differs from zero, so the sum is the "
+    "same. The count is three times as large. With eighty classes the "
+    "gradient would be eighty times too small.",
+)
+
+
+@function_to_write(
+    truth=lambda loss, y: loss.sum() / max(1, y.sum()),
+    inputs={
+        "loss": lambda rng: rng.uniform(0.1, 2, 5).round(2),
+        "y": lambda rng: (rng.random(5) < 0.3).astype(int),
+    },
+    first=[
+        (np.array([1.0, 0.2, 0.3, 0.1]), np.array([1, 0, 0, 1])),
+        (np.array([0.5, 0.2, 0.3, 0.1]), np.array([0, 0, 0, 0])),
+    ],
+    wrong=[
+        (
+            lambda loss, y: loss.mean(),
+            "That divides by all elements, so easy negatives dilute the few "
+            "that matter.",
+        ),
+        (
+            lambda loss, y: loss.sum() / y.sum(),
+            "Right while there is a positive; an image without any divides "
+            "by zero.",
+        ),
+        (
+            lambda loss, y: (loss * y).sum() / max(1, y.sum()),
+            "That leaves the negatives' losses out: they belong to the sum, "
+            "only not to the count.",
+        ),
+        (
+            lambda loss, y: loss.sum() / max(1, (1 - y).sum()),
+            "That counts the negatives, and it is the positives that are "
+            "counted.",
+        ),
+        (
+            lambda loss, y: loss.sum() / (1 + y.sum()),
+            "Adding 1 avoids the zero, but changes every image that has "
+            "positives.",
+        ),
+        (
+            lambda loss, y: loss.sum(),
+            "That is the sum, not divided by anything.",
+        ),
+    ],
+    hints=(
+        "Add up all losses, and count only some of the elements.",
+        "Divide by the number of positives; if there is none, by 1.",
+    ),
+    why="Every element adds to the sum. The count is that of the positives, "
+    "since the easy negatives are nearly silent. The maximum with 1 is for "
+    "images without any object.",
+)
+def mean_positive(loss, y):
+    return np.sum(loss) / max(1, np.sum(y))
+
+
+def _second_call(Weighted):
+    def loss(p, t):
+        loss = Weighted([0.25, 0.75, 0.75])
+        return [loss(p, t), loss(p, t)][1]
+
+    return loss
+
+
+own_alpha = Fault(
+    """
+    class Weighted:
+        def __init__(self, alpha):
+            self.alpha = np.asarray(alpha)
+        def __call__(self, p, t):
+            p_t = p[np.arange(len(t)), t]
+            alpha_t = self.alpha = self.alpha[t]
+            return np.mean(-alpha_t * (1 - p_t) ** 2 * np.log(p_t))
+    """,
+    line=6,
+    repair="alpha_t = self.alpha[t]",
+    truth=lambda p, t: np.mean(
+        softmax_focal_loss(np.log(p), t, alpha=[0.25, 0.75, 0.75])
+    ),
+    inputs={
+        "p": lambda rng: rng.dirichlet([3, 3, 3], 4),
+        "t": lambda rng: rng.integers(0, 3, 4),
+    },
+    first=[
+        (np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([1, 1])),
+    ],
+    use=_second_call,
+    wrong={
+        1: "A class is a good place for a loss that has parameters.",
+        2: "The weights are handed over once, when the loss is made.",
+        3: "That keeps the weights, one for each class, as it should.",
+        5: "That picks the true class's probability out of every row.",
+        7: "That is the formula, and the mean divides by the number of "
+        "examples.",
+    },
+    hints=(
+        "The first call is right. Call it twice on the same batch, and look "
+        "at `.alpha` in between.",
+        "A loss must not change when it is used: look for the line that "
+        "stores something.",
+    ),
+    why="The gathered weights, one for each example, overwrite the weights "
+    "of the classes. The second call gathers from the wrong list, and fails "
+    "when a label exceeds its length. Nothing may be stored in a call.",
+)

@@ -1,0 +1,234 @@
+"""Questions of lesson 05: numbers that break."""
+
+import numpy as np
+
+from ..reference import log_sigmoid, sigmoid_focal_loss
+from .questions import Fault, Prediction, function_to_write
+
+
+def _far(rng):
+    """A logit, as often near zero as far out on either side."""
+    return round(float(rng.choice([-1, 1]) * 10 ** rng.uniform(-1, 3)), 2)
+
+
+survivor = Prediction(
+    "which form survives every logit",
+    "e",
+    choices=[
+        "p = 1 / (1 + exp(-x)), then log(p)",
+        "the same with p clipped to [1e-7, 1 - 1e-7]",
+        "the same with 1e-8 added inside the logarithm",
+        "ce = -log(p), then (1 - exp(-ce))**gamma * ce",
+        "-logaddexp(0, -x) for log p, -logaddexp(0, x) for log(1 - p)",
+    ],
+    wrong={
+        "a": "At x = -1000 the exponential overflows, p is 0 and its "
+        "logarithm infinite.",
+        "b": "Nothing is infinite, but beyond the clip the loss no longer "
+        "changes, so the worst examples teach nothing.",
+        "c": "In float32 1e-8 is lost beside 1, and where p is 0 it caps the "
+        "loss.",
+        "d": "At x = 40 exp(-ce) rounds to 1, and what is subtracted from 1 "
+        "is gone; at -1000 the first step has failed already.",
+    },
+    hints=(
+        "A number near 1 has no room for what distinguishes it from 1; which "
+        "form never makes one?",
+        "Look for the form that goes from the logit to the logarithm "
+        "without a probability in between.",
+    ),
+    why="p near 1 rounds to 1 and near 0 to 0, and what is lost cannot come "
+    "back. The last form never makes p: it goes from logit to logarithm. "
+    "Both signs of x are handled by one stable function.",
+)
+
+first_infinity = Prediction(
+    "where log(1 − p) first fails, float32",
+    17,
+    within=0.6,
+    unit="the logit, rounded to a whole number",
+    wrong={
+        89: "There exp(x) overflows; 1 - p is zero long before.",
+        37: "That is where it fails in float64, with its 53 bits.",
+        24: "Those are the bits of a float32; the logit counts in powers of "
+        "e and not of 2.",
+        7: "Those are its decimal digits; the logit counts in powers of e "
+        "and not of 10.",
+        128: "That is the largest exponent; what counts is how close to 1 a "
+        "number can be.",
+    },
+    hints=(
+        "1 - p is about exp(-x). When does 1 - exp(-x) round to 1?",
+        "p is 1 / (1 + exp(-x)), and the sum rounds to 1 when exp(-x) is no "
+        "more than 2 to the power -24: solve for x.",
+    ),
+    why="Just above 1, float32 numbers are 2 to the power -23 apart. When "
+    "exp(-x) is at most half of that, 1 + exp(-x) rounds to 1, and so does "
+    "p. That begins at 24 times the natural logarithm of 2, 16.64.",
+)
+
+
+@function_to_write(
+    truth=log_sigmoid,
+    inputs={"x": _far},
+    first=[(0.0,), (2.0,), (-2.0,), (40.0,), (1000.0,), (-1000.0,)],
+    wrong=[
+        (
+            lambda x: np.log(1 / (1 + np.exp(np.float64(-x)))),
+            "Right in the middle; at x = -1000 it is infinite and at x = 40 "
+            "it has rounded to 0.",
+        ),
+        (
+            lambda x: -np.log1p(np.exp(np.float64(-x))),
+            "Positive logits are right to the last digit; at x = -1000 the "
+            "exponential overflows.",
+        ),
+        (
+            lambda x: x - np.log1p(np.exp(np.float64(x))),
+            "Negative logits are right; for large positive ones it "
+            "subtracts two equal numbers, or overflows.",
+        ),
+        (
+            lambda x: np.log(np.clip(np.exp(log_sigmoid(x)), 1e-7, 1 - 1e-7)),
+            "The clip keeps it finite and wrong: all hopeless examples get "
+            "the same loss.",
+        ),
+        (
+            lambda x: log_sigmoid(-x),
+            "That is the logarithm of 1 - p: the logit's sign is turned.",
+        ),
+        (
+            lambda x: min(x, 0.0),
+            "That is the limit far out on both sides; near zero something is "
+            "missing.",
+        ),
+    ],
+    hints=(
+        "Take the exponential only of negative numbers: it cannot overflow. "
+        "Treat x and -x alike, up to one term.",
+        "It is the smaller of x and 0, minus log1p(exp(-|x|)).",
+    ),
+    why="exp(-|x|) lies between 0 and 1, so it never overflows. log1p keeps "
+    "its digits where 1 + exp(-|x|) would drop them. The smaller of x and 0 "
+    "is the straight part.",
+)
+def stable_log_sigmoid(x):
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def _log_q(x):
+    return log_sigmoid(-np.float64(x))
+
+
+@function_to_write(
+    truth=lambda x, gamma: sigmoid_focal_loss(x, 1, gamma=gamma),
+    inputs={
+        "x": lambda rng: _far(rng) / 5,
+        "gamma": "gamma",
+    },
+    first=[(0.0, 2), (-2.0, 2), (40.0, 2), (-200.0, 2), (40.0, 0.5)],
+    wrong=[
+        (
+            lambda x, gamma: (
+                -np.exp(gamma * np.log(1 - np.exp(log_sigmoid(x))))
+                * log_sigmoid(x)
+            ),
+            "Right for small logits; at x = 40 the probability rounds to 1, "
+            "so 1 - p_t is 0 and the loss is gone.",
+        ),
+        (
+            lambda x, gamma: -np.exp(gamma * log_sigmoid(x)) * log_sigmoid(x),
+            "The modulating factor is a power of 1 - p_t, and yours is a "
+            "power of p_t.",
+        ),
+        (
+            lambda x, gamma: -log_sigmoid(x) * gamma * np.exp(_log_q(x)),
+            "gamma multiplies there, where it should be an exponent.",
+        ),
+        (
+            lambda x, gamma: -gamma * _log_q(x) * log_sigmoid(x),
+            "The modulating factor itself is missing its exponential: that "
+            "is its logarithm.",
+        ),
+        (
+            lambda x, gamma: -(np.exp(_log_q(x)) ** gamma) * _log_q(x),
+            "The factor is right; the logarithm belongs to p_t, and yours "
+            "to 1 - p_t.",
+        ),
+        (
+            lambda x, gamma: (
+                np.exp(gamma * _log_q(x))
+                * -np.log(np.clip(np.exp(log_sigmoid(x)), 1e-7, 1 - 1e-7))
+            ),
+            "The clip caps the loss of hopeless examples, and gives the "
+            "learned ones too much.",
+        ),
+    ],
+    hints=(
+        "Both log p_t and log(1 - p_t) are a log sigmoid, of x and of -x.",
+        "A power is exp(gamma * logarithm): multiply exp(gamma * log_sigmoid"
+        "(-x)) by minus log_sigmoid(x).",
+    ),
+    why="log(1 - p_t) is the log sigmoid of -x, with all its digits. The "
+    "power becomes an exponential of gamma times that. No number was ever "
+    "rounded to 0 or 1 before its logarithm was taken.",
+)
+def stable_focal_loss(x, gamma):
+    log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
+    return -np.exp(gamma * log_q) * log_p
+
+
+clipped_slope = Prediction(
+    "the gradient of a hopeless example after a clip",
+    0,
+    within=1e-9,
+    wrong={
+        1: "That is cross entropy's without the clip; what does a constant "
+        "have for a slope?",
+        -1: "That is where cross entropy's slope tends without the clip: "
+        "look at what p is replaced by.",
+        16.118: "That is the capped loss; asked for is how it changes.",
+        1e-7: "That is the clip itself; how does the loss change while p "
+        "stays there?",
+        1e7: "That is the slope of the logarithm at the clip; but p no "
+        "longer moves.",
+    },
+    hints=(
+        "Beyond the clip, does the loss change when the logit changes?",
+        "A loss that is the same for all worse logits is flat.",
+    ),
+    why="Beyond the clip p is replaced by a constant. A constant does not "
+    "change with the logit. So the examples that are furthest off are the "
+    "ones that teach nothing.",
+)
+
+late_rounding = Fault(
+    """
+    def focal_loss(x, y, gamma=2):
+        log_p = -np.logaddexp(0, -x)
+        log_q = np.log(1 - np.exp(log_p))
+        log_t = np.where(y == 1, log_p, log_q)
+        log_rest = np.where(y == 1, log_q, log_p)
+        return -np.exp(gamma * log_rest) * log_t
+    """,
+    line=3,
+    repair="log_q = -np.logaddexp(0, x)",
+    truth=lambda x, y: sigmoid_focal_loss(x, y),
+    inputs={"x": lambda rng: _far(rng) / 5, "y": "label"},
+    first=[(0.0, 1), (0.0, 0), (40.0, 0)],
+    wrong={
+        2: "`logaddexp` is exact there at every logit; try -1000.",
+        4: "That picks the logarithm of the probability given to the truth.",
+        5: "That picks the logarithm of the rest, for the factor.",
+        6: "A power written as an exponential: that is the safe way, if what "
+        "goes in is right.",
+    },
+    hints=(
+        "Call `.function` with y = 0 at x = 10, 20, 40, and print each "
+        "variable.",
+        "Somewhere a probability is made after all, and subtracted from 1.",
+    ),
+    why="log p is stable, but log(1 - p) goes through p. At x = 37 p has "
+    "rounded to 1 and the logarithm is infinite. The stable form of log(1 - "
+    "p) is the same function at -x.",
+)

@@ -1,0 +1,288 @@
+"""Questions of lesson 06: on the GPU, and near its limit."""
+
+import numpy as np
+
+from ..gradients import sigmoid_focal_gradient
+from ..reference import sigmoid_focal_loss
+from .questions import Fault, Prediction, function_to_write
+
+bytes_moved = Prediction(
+    "bytes an element, loss and gradient in one pass",
+    12,
+    within=0.1,
+    unit="bytes",
+    wrong={
+        8: "Reading logit and target is counted; the gradient must be "
+        "written as well.",
+        20: "That is for two passes: then logit and target are read twice.",
+        16: "The losses are summed on the way, so they need not be written "
+        "one by one.",
+        3: "Those are numbers, and float32 takes four bytes for each.",
+        6: "That would be right for two-byte numbers.",
+        4: "That is one number; count all that go in and come out.",
+    },
+    hints=(
+        "Count the numbers that must be read or written for one element.",
+        "Two are read, logit and target, and one is written, the gradient; "
+        "float32 takes four bytes.",
+    ),
+    why="Logit and target come in, the gradient goes out. The loss is a sum "
+    "and costs nothing for each element. Three numbers of four bytes.",
+)
+
+
+@function_to_write(
+    truth=lambda elements, each, bandwidth: elements * each / bandwidth / 1e6,
+    inputs={
+        "elements": lambda rng: int(rng.integers(10**5, 10**8)),
+        "each": lambda rng: int(rng.choice([6, 10, 12, 20])),
+        "bandwidth": lambda rng: int(rng.integers(10, 5000)),
+    },
+    first=[(10**7, 20, 2000), (10**7, 12, 20)],
+    wrong=[
+        (
+            lambda elements, each, bandwidth: (
+                elements * each / (bandwidth * 1e9)
+            ),
+            "Those are seconds, and milliseconds are asked for.",
+        ),
+        (
+            lambda elements, each, bandwidth: (
+                elements * each / (bandwidth * 1e3)
+            ),
+            "Those are microseconds, and milliseconds are asked for.",
+        ),
+        (
+            lambda elements, each, bandwidth: (
+                8e-6 * elements * each / bandwidth
+            ),
+            "Eight times too long: the bandwidth counts bytes, not bits.",
+        ),
+        (
+            lambda elements, each, bandwidth: (
+                elements * each / (bandwidth * 2**30) * 1e3
+            ),
+            "A few per cent too short: a gigabyte is 10 to the power 9 "
+            "bytes, and 2 to the power 30 is a gibibyte.",
+        ),
+        (
+            lambda elements, each, bandwidth: (
+                bandwidth * 1e6 / (elements * each)
+            ),
+            "Upside down: twice the bandwidth should halve the time.",
+        ),
+        (
+            lambda elements, each, bandwidth: elements / bandwidth / 1e6,
+            "The bytes of each element are not used.",
+        ),
+        (
+            lambda elements, each, bandwidth: elements * each / bandwidth,
+            "Units: the bandwidth is in gigabytes a second, and the time in "
+            "milliseconds.",
+        ),
+    ],
+    hints=(
+        "Time is bytes divided by bytes a second.",
+        "A gigabyte a second is a million bytes a millisecond.",
+    ),
+    why="All bytes, divided by the bytes that move in a second. A gigabyte "
+    "a second is a million bytes in a millisecond. No program that moves "
+    "these bytes can be faster.",
+)
+def least_milliseconds(elements, each, bandwidth):
+    return elements * each / (bandwidth * 1e6)
+
+
+tensors_saved = Prediction(
+    "tensors saved by a textbook focal loss",
+    "d",
+    choices=[
+        "none",
+        "one",
+        "two",
+        "four or more",
+        "one for each logit",
+    ],
+    wrong={
+        "a": "The gradient of a product needs both factors, so something "
+        "must be kept.",
+        "b": "One is enough for a closed form; automatic differentiation "
+        "does not know the closed form.",
+        "c": "Count the operations: sigmoid, logarithm, power and every "
+        "product keep something of their own.",
+        "e": "Tensors are kept whole, one or two an operation, however many "
+        "elements they have.",
+    },
+    hints=(
+        "Each operation keeps what its own derivative will need.",
+        "Write the loss out and count the sigmoid, the logarithm, the power "
+        "and the products.",
+    ),
+    why="Automatic differentiation works one operation at a time. Each "
+    "keeps its input or its output, as large as the logits. A closed form "
+    "needs the logits and the targets only.",
+)
+
+twice_the_bandwidth = Prediction(
+    "a card with twice the bandwidth, a fused kernel",
+    "b",
+    choices=[
+        "as long as before",
+        "about half as long",
+        "about a quarter as long",
+        "it depends on the arithmetic units only",
+        "longer, since more is in flight",
+    ],
+    wrong={
+        "a": "That would mean that the kernel waits for something other than "
+        "memory.",
+        "c": "Each byte is moved once, so the gain is not squared.",
+        "d": "There are a few dozen operations to each dozen bytes; which of "
+        "the two does the card finish first?",
+        "e": "With more bandwidth the same bytes arrive sooner.",
+    },
+    hints=(
+        "Does the kernel wait for arithmetic or for memory?",
+        "It computes little on each number that it fetches.",
+    ),
+    why="The kernel does little with each number, so it waits for memory. "
+    "Its time is bytes over bandwidth. Doubling the one below halves it.",
+)
+
+
+def _both(x, y, gamma):
+    return np.array(
+        [
+            sigmoid_focal_loss(x, y, gamma=gamma),
+            sigmoid_focal_gradient(x, y, gamma=gamma),
+        ]
+    )
+
+
+@function_to_write(
+    truth=_both,
+    inputs={"x": "logit", "y": "label", "gamma": "gamma"},
+    first=[(2.0, 1, 2), (-2.0, 1, 2), (2.0, 0, 2), (0.0, 0, 0)],
+    wrong=[
+        (
+            lambda x, y, gamma: _both(x, y, gamma) * [1, 2 * y - 1],
+            "The loss is right; the gradient of negatives has the wrong "
+            "sign.",
+        ),
+        (
+            lambda x, y, gamma: _both(x, y, gamma) * [1, -1],
+            "The loss is right; every gradient has the wrong sign.",
+        ),
+        (
+            lambda x, y, gamma: _both(x, y, gamma)[::-1],
+            "The two have changed places: the loss comes first.",
+        ),
+        (
+            lambda x, y, gamma: _both(x, y, gamma)[0],
+            "That is the loss alone; the gradient should come with it.",
+        ),
+        (
+            lambda x, y, gamma: np.array(
+                [
+                    _both(x, y, gamma)[0],
+                    _both(x, y, 0)[1] * abs(_both(x, y, 0)[1]) ** gamma,
+                ]
+            ),
+            "The loss is right; the gradient treats the modulating factor "
+            "as a constant.",
+        ),
+        (
+            lambda x, y, gamma: np.array(
+                [_both(x, y, gamma)[0], _both(x, y, 0)[1]]
+            ),
+            "The loss is right; the gradient is cross entropy's.",
+        ),
+        (
+            lambda x, y, gamma: np.array(
+                [_both(x, y, 0)[0], _both(x, y, gamma)[1]]
+            ),
+            "The gradient is right; the loss is cross entropy's.",
+        ),
+    ],
+    hints=(
+        "Compute p_t, its logarithm and 1 - p_t once; both results need "
+        "them.",
+        "The gradient is q**gamma * (gamma * p_t * log p_t - q), with the "
+        "sign turned for negatives.",
+    ),
+    why="Both need p_t, its logarithm and the power. Whoever has them for "
+    "the loss gets the gradient for two products more. So one pass over the "
+    "memory is enough.",
+)
+def loss_and_gradient(x, y, gamma):
+    sign = 2 * y - 1
+    log_p = -np.logaddexp(0, -sign * x)
+    p_t, q = np.exp(log_p), np.exp(-np.logaddexp(0, sign * x))
+    factor = q**gamma
+    return -factor * log_p, sign * factor * (gamma * p_t * log_p - q)
+
+
+unsynchronised = Prediction(
+    "a GPU timing without synchronising",
+    "a",
+    choices=[
+        "much too short",
+        "much too long",
+        "right, since Python waits for each line",
+        "zero exactly",
+        "right on average over many runs",
+    ],
+    wrong={
+        "b": "Nothing makes Python wait: think of what a call does before it "
+        "comes back.",
+        "c": "Python waits for the call, and the call only hands the work "
+        "over.",
+        "d": "Handing the work over takes a few microseconds.",
+        "e": "Averaging does not add what was never measured.",
+    },
+    hints=(
+        "A call hands work to the card and comes back; what has the clock "
+        "seen by then?",
+        "The clock sees the handing over, and not the work.",
+    ),
+    why="A call on a GPU puts work in a queue and comes back at once. The "
+    "clock then measures the queueing. Synchronising waits until the queue "
+    "is empty.",
+)
+
+upstream = Fault(
+    """
+    def backward(x, y, grad_output, gamma=2):
+        sign = 2 * y - 1
+        p_t = 1 / (1 + np.exp(-sign * x))
+        q = 1 - p_t
+        slope = q**gamma * (gamma * p_t * np.log(p_t) - q)
+        return sign * slope
+    """,
+    line=6,
+    repair="return grad_output * sign * slope",
+    truth=lambda x, y, grad_output: (
+        grad_output * sigmoid_focal_gradient(x, y)
+    ),
+    inputs={
+        "x": "logit",
+        "y": "label",
+        "grad_output": lambda rng: round(float(rng.uniform(0, 2)), 2),
+    },
+    first=[(1.0, 1, 1.0), (1.0, 0, 1.0), (1.0, 0, 0.25)],
+    wrong={
+        2: "sign is 1 for a positive and -1 for a negative, as it should be.",
+        3: "That is the sigmoid of the logit of the truth.",
+        4: "That is what the truth was not given.",
+        5: "That is the slope with respect to the logit of the truth, as in "
+        "lesson 02.",
+    },
+    hints=(
+        "It is right when the loss is summed. Try a mean: what reaches "
+        "`grad_output` then?",
+        "One argument is never used, and the chain rule needs it at the end.",
+    ),
+    why="What comes from above, grad_output, must multiply the slope. For a "
+    "sum it is 1, so nothing is noticed. For a mean over N it is 1/N, and "
+    "the gradient is N times too large.",
+)

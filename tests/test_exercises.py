@@ -1,0 +1,498 @@
+"""The questions: right answers pass by every route, wrong ones are told
+which mistake they are, and nothing gives the answer away or raises."""
+
+import ast
+import copy
+import re
+import sys
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import grad
+
+from focal_edu import exercises
+from focal_edu.exercises import looking_back
+from focal_edu.exercises.feedback import Feedback
+from focal_edu.exercises.questions import (
+    HABITS,
+    SWITCH,
+    Fault,
+    FunctionToWrite,
+    Prediction,
+    Question,
+    source_of,
+)
+from focal_edu.gradients import (
+    gradient_crossing,
+    gradient_peak,
+    gradient_ratio,
+)
+
+LESSONS = {
+    path.stem: import_module(f"{exercises.__name__}.{path.stem}")
+    for path in sorted(Path(exercises.__file__).parent.glob("lesson_*.py"))
+}
+QUESTIONS = {
+    f"{lesson}.{name}": value
+    for lesson, module in LESSONS.items()
+    for name, value in vars(module).items()
+    if isinstance(value, Question)
+}
+
+# Mutants that are refused by no check, because they are right as well.
+# The weights are divided by their mean, so a common factor cancels.
+EQUIVALENT = {
+    ("lesson_04.class_weights", "inverse = 2 / np.asarray(counts)"),
+    ("lesson_04.class_weights", "inverse = -1 / np.asarray(counts)"),
+}
+
+
+def of_kind(*kinds):
+    chosen = [n for n, q in QUESTIONS.items() if isinstance(q, kinds)]
+    return pytest.mark.parametrize("name", chosen)
+
+
+def fresh(name):
+    return copy.copy(QUESTIONS[name])
+
+
+def right_answer(question):
+    if isinstance(question, FunctionToWrite):
+        return question.function
+    return question.line if isinstance(question, Fault) else question.truth
+
+
+def bank(question):
+    wrong = question.wrong
+    return list(wrong.items()) if isinstance(wrong, dict) else wrong
+
+
+def numbers_in(text):
+    return [float(n) for n in re.findall(r"(?<![\w.])-?\d*\.?\d+", text)]
+
+
+def test_there_are_enough_questions_of_each_kind():
+    assert len(QUESTIONS) >= 30
+    for lesson in LESSONS:
+        own = [q for n, q in QUESTIONS.items() if n.startswith(lesson)]
+        assert 5 <= len(own) <= 7, lesson
+        for kind in (Prediction, FunctionToWrite, Fault):
+            assert any(isinstance(q, kind) for q in own), (lesson, kind)
+
+
+@of_kind(Question)
+def test_an_unanswered_question_waits(name):
+    question = fresh(name)
+    feedback = question.check(...)
+    assert feedback.right is None and feedback.verdict == "Waiting"
+    assert str(feedback) == str(question.check(...))
+    assert repr(question)
+
+
+@of_kind(FunctionToWrite)
+def test_an_unwritten_function_waits(name):
+    def empty(): ...
+
+    for unwritten in (empty, lambda *a: ..., lambda: None):
+        assert fresh(name).check(unwritten).right is None
+
+
+@of_kind(Question)
+def test_the_right_answer_is_right(name):
+    question = fresh(name)
+    assert question.check(right_answer(question)).right is True
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+FOUR = zip(
+    ((2, -1, 3), (1, 0, -0.5), (2, 1, -0.5), (1, 8, 2)),
+    (2, 0, 1, 1),
+    strict=True,
+)
+INDEPENDENT = {
+    "lesson_01.hard_share": 1.8650938 / (1.8650938 + 0.1053605) * 100,
+    "lesson_02.lost": 1 - 0.0001**2 / gradient_ratio(0.9999, 2),
+    "lesson_03.prior_factor": 69314.7 / 1005.03,
+    "lesson_04.lowest_right": softmax(np.eye(10)[0] * 1e-6)[0],
+    "lesson_04.mean_over_classes": np.eye(3)[[0, 1, 1]].mean(),
+    "lesson_05.first_infinity": next(
+        x
+        for x in range(100)
+        if np.float32(1) - 1 / (1 + np.exp(np.float32(-x))) == 0
+    ),
+    "lesson_05.clipped_slope": grad(
+        lambda x: -anp.log(anp.clip(1 / (1 + anp.exp(-x)), 1e-7, 1))
+    )(-20.0),
+    "lesson_06.bytes_moved": 3 * np.float32().nbytes,
+    "lesson_01.largest_loss": "abcd"[np.argmin([0.9, 0.3, 0.7, 0.1])],
+    "lesson_01.suspect": "bc"[int(0.3 < 0.3**2)],
+    "lesson_02.hard_and_easy": {(1.2, 0.001): "c"}[
+        round(gradient_ratio(0.168485366, 2), 1),
+        round(gradient_ratio(0.982094859, 2), 3),
+    ],
+    "lesson_02.region": {(True, True): "c"}[
+        gradient_crossing(5) < gradient_crossing(1),
+        gradient_peak(5)[1] > gradient_peak(1)[1],
+    ],
+    "lesson_02.first_steps": {(True, True): "b"}[
+        gradient_ratio(1 / 2, 2) < 1, gradient_ratio(1 / 10, 2) > 1
+    ],
+    "lesson_04.hardest_example": "abcd"[
+        np.argmin([softmax(np.array(z))[t] for z, t in FOUR])
+    ],
+}
+
+
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_predictions_are_what_happens(name):
+    question, value = QUESTIONS[name], INDEPENDENT[name]
+    if question.choices:
+        assert question.truth == value
+    else:
+        assert abs(question.truth - value) < 1e-3 * max(1, value)
+
+
+@of_kind(Question)
+def test_each_wrong_answer_gets_its_own_sentence(name):
+    question = fresh(name)
+    sentences = [sentence for _, sentence in bank(question)]
+    assert len(set(sentences)) == len(sentences) >= 4
+    for wrong, sentence in bank(question):
+        feedback = question.check(wrong)
+        assert feedback.right is False
+        assert feedback.message == sentence
+        assert len(re.findall(r"[.?](?:\s|$)", sentence)) == 1, sentence
+        assert sentence.endswith((".", "?")) and len(sentence) < 160
+
+
+@of_kind(Prediction)
+def test_every_wrong_choice_is_in_the_bank(name):
+    question = QUESTIONS[name]
+    if question.choices:
+        choices = set(question.choices)
+        assert {wrong for wrong in question.wrong} == choices - {
+            question.truth
+        }
+
+
+@of_kind(Prediction)
+def test_habits_are_recognised(name):
+    question = fresh(name)
+    if question.choices or question.truth == 0:
+        return
+    known = [sentence for _, sentence in bank(question)]
+    known += [sentence for _, sentence in HABITS]
+    for habit, _ in HABITS:
+        assert question.check(habit(question.truth)).message in known
+
+
+@of_kind(FunctionToWrite)
+def test_habits_are_recognised_in_functions(name):
+    question = fresh(name)
+    known = [sentence for _, sentence in bank(question)]
+    known += [sentence for _, sentence in HABITS]
+    for habit, _ in HABITS:
+
+        def bent(*a, habit=habit):
+            return habit(np.asarray(question.behaviour.truth(*a)))
+
+        assert question.check(bent).message in known
+
+
+@of_kind(Question)
+def test_no_message_gives_the_answer_away(name):
+    question = fresh(name)
+    texts = [sentence for _, sentence in bank(question)]
+    texts += [question.hints[0], question.waits_for]
+    if isinstance(question, FunctionToWrite):
+        source = source_of(question.function)
+        secret = source.split("return ")[-1].strip()
+        assert not any(
+            secret.replace(" ", "") in t.replace(" ", "") for t in texts
+        )
+    elif isinstance(question, Fault):
+        for text in texts:
+            assert f"ine {question.line} " not in text
+            assert question.repaired[question.line - 1].strip() not in text
+    elif question.choices:
+        for text in texts[:-1]:
+            assert f'"{question.truth}"' not in text
+            assert question.choices[question.truth] not in text
+    else:
+        for number in numbers_in(" ".join(texts)):
+            assert abs(number - question.truth) > question.within
+
+
+@of_kind(FunctionToWrite)
+def test_a_stranger_is_told_an_input_and_not_the_value(name):
+    question = fresh(name)
+    shape = question.behaviour.expected[0].shape
+    message = question.check(lambda *a: np.full(shape, 0.123456)).message
+    assert message.startswith("At ") and message.count("0.1235") >= 1
+    told = set(numbers_in(message.split("your function")[1]))
+    for value in question.behaviour.expected[0].ravel():
+        assert float(f"{value:.4g}") not in told
+
+
+@of_kind(Fault)
+def test_one_line_is_at_fault_and_no_other(name):
+    question = QUESTIONS[name]
+    behaviour = question.behaviour
+    good, bad = (
+        behaviour.tried(question.use(f))
+        for f in (question._run(question.repaired), question.function)
+    )
+    assert behaviour.same(good, behaviour.expected)
+    assert not behaviour.same(bad, behaviour.expected)
+    assert len(question.lines) >= 5
+    known = set(question.wrong)
+    assert question.line not in known
+    assert known <= set(range(1, len(question.lines) + 1))
+    assert len(question.lines) - 1 - len(known) <= 1  # one line may be idle
+
+
+class Rude:
+    """What a student's variable might by accident hold."""
+
+    def __eq__(self, other):
+        raise RuntimeError("no comparing")
+
+    __hash__ = None
+
+    def __float__(self):
+        raise RuntimeError("no number")
+
+    __array__ = __float__
+
+
+def forever(*arguments):
+    raise KeyboardInterrupt  # what the notebook's stop button does
+
+
+def chatty(*arguments):
+    print("here I am")
+    return np.log(-1.0)
+
+
+def deep(*arguments):
+    return deep(*arguments)
+
+
+ACCIDENTS = [
+    None, True, "a string", b"", [], {}, (1, 2), np.nan, np.inf, 1j, Rude(),
+    Rude, int, print, np.log, np.zeros(3), forever, chatty, deep,
+    lambda: 1, lambda *a: [].sort(), lambda *a: "0.5", lambda *a: 1j,
+    lambda *a: np.nan, lambda *a: [], lambda *a: np.zeros((2, 3)),
+    lambda *a: [[1], [2, 3]], lambda *a: Rude(), lambda *a: a,
+    lambda *a: 1 / 0, lambda *a: sys.exit(), lambda *a: (x for x in a),
+    lambda *a: {"loss": 1}, lambda *a: np.zeros((3, 1)), exec,
+]  # fmt: skip
+
+
+@of_kind(Question)
+def test_no_answer_raises_or_prints(name, capfd):
+    question = fresh(name)
+    for answer in ACCIDENTS:
+        feedback = question.check(answer)
+        assert feedback.right is False
+        assert feedback.message and "Traceback" not in str(feedback)
+        assert feedback._repr_html_()
+    assert capfd.readouterr() == ("", "")
+
+
+@of_kind(FunctionToWrite)
+def test_accidents_are_named(name):
+    question = fresh(name)
+
+    def said(answer):
+        return question.check(answer).message
+
+    assert "type float: pass the function" in said(0.5)
+    assert "ZeroDivisionError" in said(lambda *a: 1 / 0)
+    assert "return" in said(lambda *a: [].sort())
+    assert "must take the arguments" in said(lambda: 1)
+    assert "does a loop" in said(forever)
+    assert "numbers" in said(lambda *a: np.zeros((2, 3, 4)))
+
+
+@of_kind(Question)
+def test_hints_come_one_by_one(name):
+    question = fresh(name)
+    assert [question.hint().message for _ in range(3)] == [
+        *question.hints,
+        question.hints[1],
+    ]
+
+
+@of_kind(Question)
+def test_a_teacher_can_switch_solutions_off(name, monkeypatch):
+    question = fresh(name)
+    shown = str(question.solution())
+    assert question.why in shown and question.answer in shown
+    assert 2 <= len(re.findall(r"[.?](?: |$)", question.why)) <= 4
+    monkeypatch.setenv(SWITCH, "off")
+    hidden = str(question.solution())
+    assert SWITCH in hidden and "teacher" in hidden
+    assert question.why not in hidden
+    assert question.check(right_answer(question)).right
+
+
+def test_predictions_are_remembered_beside_what_happened():
+    own = [n for n in QUESTIONS if n.startswith("lesson_01.")]
+    module = SimpleNamespace(**{n.split(".")[1]: fresh(n) for n in own})
+    assert "no prediction" in str(looking_back(module))
+    module.largest_loss.check("E ")
+    module.largest_loss.check("d")
+    module.hard_share.check("a lot")
+    module.hard_share.check(50)
+    table = looking_back(module)
+    said = {row[0]: row[1] for row in table.rows}
+    assert said[module.largest_loss.about] == "a tie: both with p = 0.9"
+    assert said[module.hard_share.about] == "50 per cent"
+    assert ">50 per cent</td>" in table._repr_html_()
+    assert str(table).startswith("prediction")
+
+
+def test_html_is_escaped_and_code_is_marked():
+    shown = Feedback("Not yet", "`a < b` & c", "x < y")._repr_html_()
+    assert "<code>a &lt; b</code> &amp; c" in shown
+    assert ">x &lt; y</pre>" in shown
+
+
+def by_torch(p, y, gamma):
+    import torch
+
+    p_t = torch.where(y == 1, p, 1 - p)
+    return -((1 - p_t) ** gamma) * torch.log(p_t)
+
+
+def by_torch_float32(p, y, gamma):
+    import torch
+
+    p, y = torch.tensor(float(p)), torch.tensor(float(y))
+    ce = torch.nn.functional.binary_cross_entropy(p, y)
+    return (1 - torch.exp(-ce)) ** gamma * ce
+
+
+def by_mask(p, y, gamma):
+    p_t = np.empty_like(p)
+    p_t[y == 1] = p[y == 1]
+    p_t[y == 0] = 1 - p[y == 0]
+    return -np.log(p_t) * (1 - p_t) ** gamma
+
+
+def by_list(p, y, gamma):
+    pairs = zip(p, y, gamma, strict=True)
+    return [by_condition(*pair) for pair in pairs]
+
+
+def by_condition(p, y, gamma):
+    import math
+
+    if y == 1:
+        return -((1 - p) ** gamma) * math.log(p)
+    return -(p**gamma) * math.log(1 - p)
+
+
+@pytest.mark.parametrize(
+    "answer", [by_torch, by_torch_float32, by_mask, by_list, by_condition]
+)
+def test_other_routes_to_the_loss_are_right(answer):
+    feedback = fresh("lesson_01.binary_focal_loss").check(answer)
+    assert feedback.right, feedback
+
+
+def test_automatic_differentiation_is_a_route_to_the_slope():
+    def loss(x, y, gamma):
+        p_t = 1 / (1 + anp.exp(-x if y == 1 else x))
+        return -((1 - p_t) ** gamma) * anp.log(p_t)
+
+    assert fresh("lesson_02.focal_slope").check(grad(loss)).right
+
+
+def test_a_prediction_may_be_any_number():
+    import torch
+
+    question = fresh("lesson_02.lost")
+    two_thirds = (2 / 3, Fraction(2, 3), np.float32(0.667))
+    for answer in (*two_thirds, torch.tensor(0.6667)):
+        assert question.check(answer).right
+
+
+def mutants(source):
+    """Every version of `source` with one small thing changed."""
+    tree = ast.parse(source)
+    arguments = [a.arg for a in tree.body[0].args.args]
+    for place, node in enumerate(ast.walk(tree)):
+        for number in range(len(variants(node, arguments))):
+            tree_again = ast.parse(source)
+            old = list(ast.walk(tree_again))[place]
+            new = variants(old, arguments)[number]
+            changed = Swap(old, new).visit(tree_again)
+            yield ast.unparse(ast.fix_missing_locations(changed))
+
+
+class Swap(ast.NodeTransformer):
+    def __init__(self, old, new):
+        self.old, self.new = old, new
+
+    def visit(self, node):
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div,
+    ast.Div: ast.Mult, ast.Pow: ast.Mult,
+}  # fmt: skip
+CALLS = {"log": "log10", "exp": "exp2", "sum": "mean", "max": "min"}
+
+
+def variants(node, arguments):
+    """What `node` may be changed to: sign, factor, constant, operands."""
+    if isinstance(node, ast.BinOp):
+        left, right, kind = node.left, node.right, type(node.op)
+        yours = [left, right, ast.BinOp(left, OPERATORS[kind](), right)]
+        if kind in (ast.Sub, ast.Div, ast.Pow):
+            yours.append(ast.BinOp(right, node.op, left))
+        return yours
+    if isinstance(node, ast.UnaryOp):
+        return [node.operand]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        values = {node.value + 1, -node.value, 0} - {node.value}
+        return [ast.Constant(value) for value in sorted(values)]
+    if isinstance(node, ast.Attribute) and node.attr in CALLS:
+        return [ast.Attribute(node.value, CALLS[node.attr], node.ctx)]
+    if isinstance(node, ast.Return):
+        return [ast.Return(ast.UnaryOp(ast.USub(), node.value))]
+    if isinstance(node, ast.Name) and node.id in arguments:
+        others = [name for name in arguments if name != node.id]
+        return [ast.Name(name, node.ctx) for name in others]
+    return []
+
+
+def test_mutants_of_the_solutions_are_refused():
+    refused, survivors = 0, []
+    for name, question in QUESTIONS.items():
+        if not isinstance(question, FunctionToWrite):
+            continue
+        for source in mutants(source_of(question.function)):
+            names = dict(question.function.__globals__)
+            exec(source, names)
+            mutant = names[question.function.__name__]
+            if question.check(mutant).right is False:
+                refused += 1
+            else:
+                survivors.append((name, source))
+    print(refused, "mutants refused, not these:", survivors)
+    assert len(survivors) == len(EQUIVALENT)
+    for name, source in survivors:
+        assert any(name == n and line in source for n, line in EQUIVALENT)
+    assert refused >= 0.95 * (refused + len(survivors)) and refused > 200

@@ -1,0 +1,149 @@
+"""The decks that `make slides` writes, in a browser without a network."""
+
+import os
+import shutil
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECTOR = {"width": 853, "height": 480}  # 1280 × 720 zoomed to 150 %
+TYPE = 11  # smallest in a figure, at the width that it states
+
+every_lesson = pytest.mark.parametrize(
+    "path", LESSONS, ids=[path.stem for path in LESSONS]
+)
+
+SHOWN = """() => {
+    const slide = Reveal.getCurrentSlide();
+    const shown = [...slide.querySelectorAll('*')]
+        .map(element => element.getBoundingClientRect())
+        .filter(box => box.width && box.height);
+    return {
+        text: slide.innerText,
+        left: Math.min(...shown.map(box => box.left)),
+        right: Math.max(...shown.map(box => box.right)),
+        top: Math.min(...shown.map(box => box.top)),
+        bottom: Math.max(...shown.map(box => box.bottom)),
+        zoom: Number(slide.style.zoom),
+        figures: [...slide.querySelectorAll('img')].map(
+            image => image.getBoundingClientRect().width
+                / image.getAttribute('width') / Reveal.getScale()),
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def slides():
+    """The module that marks the cells and writes the decks."""
+    sys.path.insert(0, str(ROOT / ".ci"))
+    try:
+        import slides
+    finally:
+        sys.path.pop(0)
+    return slides
+
+
+@pytest.fixture(scope="module")
+def decks(slides, tmp_path_factory):
+    """A folder with a deck for each lesson."""
+    if shutil.which("npm") is None:
+        reason = "needs npm (apt-get install npm)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("slides")
+    slides.main(folder, *LESSONS)
+    return folder
+
+
+def show_each(page, deck):
+    """What each slide shows, one after the other."""
+    page.set_viewport_size(PROJECTOR)
+    page.goto(deck.as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    for _ in range(page.evaluate("Reveal.getTotalSlides()")):
+        yield page.evaluate(SHOWN)
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("Reveal.isLastSlide()")
+
+
+@every_lesson
+def test_slides_fit_and_ask_nothing_of_the_network(page, decks, path):
+    seen = []
+    for shown in show_each(page, decks / f"{path.stem}.html"):
+        assert shown["left"] >= 0, shown
+        assert shown["top"] >= 0, shown
+        assert shown["right"] <= PROJECTOR["width"], shown
+        assert shown["bottom"] <= PROJECTOR["height"], shown
+        assert shown["zoom"] >= 0.8, shown
+        for scale in shown["figures"]:
+            assert TYPE * scale >= 720 / 45, shown
+        assert shown["text"] or shown["figures"]
+        seen.append(shown["text"])
+    assert len(set(seen)) > 5
+    assert page.locator("mjx-container").count()
+    assert all(
+        len(image.get_attribute("alt")) > 40
+        for image in page.locator("img").all()
+    )
+    assert not page.locator("mjx-merror, [data-mjx-error]").count()
+    assert page.faults == []
+
+
+@every_lesson
+def test_the_metadata_is_what_the_rule_says(slides, path):
+    notebook = nbformat.read(path, as_version=4)
+    marked = deepcopy(notebook)
+    slides.mark_slides(marked)
+    assert marked == notebook, "run make refresh"
+
+
+@every_lesson
+def test_no_answer_beside_its_question(slides, path):
+    notebook = nbformat.read(path, as_version=4)
+    slides.mark_slides(notebook)
+    asked = False
+    for cell in notebook.cells:
+        kind = cell.metadata.slideshow.slide_type
+        if kind in ("slide", "subslide"):
+            asked = False
+        assert not (asked and kind == "-"), cell.source
+        asked = asked or "**Predict.**" in cell.source
+
+
+def test_a_heading_starts_a_cell_and_a_slide(slides):
+    cell = nbformat.v4.new_markdown_cell("# T\n\na\n\n## One\n\nb\n## Two\nc")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    slides.mark_slides(notebook)
+    sources = [cell.source for cell in notebook.cells]
+    assert sources == ["# T\n\na", "## One\n\nb", "## Two\nc"]
+    kinds = {cell.metadata.slideshow.slide_type for cell in notebook.cells}
+    assert kinds == {"slide"}
+    once = deepcopy(notebook)
+    slides.mark_slides(notebook)
+    assert notebook == once
+    nbformat.validate(notebook)
+
+
+def test_a_long_section_goes_on_below_and_imports_are_skipped(slides):
+    code = [
+        nbformat.v4.new_code_cell(source)
+        for source in ("import a\nfrom b import (\n    c,\n)", "x = 1\n" * 15)
+    ]
+    text = nbformat.v4.new_markdown_cell("## One\n\n" + "word " * 60)
+    notebook = nbformat.v4.new_notebook(cells=[text, *code])
+    slides.mark_slides(notebook)
+    kinds = [cell.metadata.slideshow.slide_type for cell in notebook.cells]
+    assert kinds == ["slide", "skip", "subslide"]
+
+
+def test_pieces_lose_no_word(slides):
+    blocks = [f"{number} " + "word " * 150 for number in range(9)]
+    cell = nbformat.v4.new_markdown_cell("\n\n".join(blocks))
+    parts = slides.split(cell)
+    assert len(parts) > 2
+    assert "\n\n".join(part.source for part in parts) == cell.source
+    assert all(slides.height(part) <= slides.LINES for part in parts)
