@@ -223,6 +223,7 @@ def test_a_report_reads_the_same_in_text_and_in_a_notebook():
     for words in (*report.names, *report.failing, report.mistakes[0].effect):
         assert words in text
         assert escape(words) in html
+    assert escape(report.headline) in html
     assert html.count("<tr>") == len(PROPERTIES) + 1
     assert "clcarwin/focal_loss_pytorch#5" in text
 

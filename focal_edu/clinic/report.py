@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from html import escape
 
+LEFT = " style='text-align:left'"
 MARKS = {True: "holds", False: "FAILS", None: "not tested"}
 
 
@@ -102,15 +103,14 @@ class Report:
             for name, text in self._notes()
         )
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(f.name)}</td>"
-            f"<td style='text-align:left'>{_mark(f.holds)}</td>"
-            "<td style='text-align:left'>"
+            f"<tr><td{LEFT}>{escape(f.name)}</td>"
+            f"<td{LEFT}>{_mark(f.holds)}</td><td{LEFT}>"
             f"{escape(f.seen) if f.holds is not True else ''}</td></tr>"
             for f in self.findings
         )
         table = (
-            "<table><thead><tr><th>property</th><th></th><th>seen</th></tr>"
-            f"</thead><tbody>{rows}</tbody></table>"
+            f"<table><thead><tr><th{LEFT}>property</th><th></th>"
+            f"<th{LEFT}>seen</th></tr></thead><tbody>{rows}</tbody></table>"
             if rows
             else ""
         )

@@ -73,11 +73,11 @@ def build(
             parts["probability"], eps=eps or shifts[0]
         )
     alpha = tuple(alpha) if hasattr(alpha, "__len__") else alpha
-    return Made(parts, gamma, SimpleNamespace(alpha=alpha))
+    return BuiltLoss(parts, gamma, SimpleNamespace(alpha=alpha))
 
 
 @dataclass
-class Made:
+class BuiltLoss:
     """A loss put together from five rules."""
 
     parts: dict
