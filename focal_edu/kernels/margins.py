@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
+from .pieces import Pair, empty_like, in_pieces, piece_size, working
 
 
 def class_margin(z, t):
@@ -51,12 +51,8 @@ class _Margin(Pair):
         if not in_pieces(z):
             return _margin(z, t)
         margin = empty_like(t, working(z.dtype))
-
-        def work(piece):
-            z, t, result = piece
-            result.copy_(_margin(z, t, 1))
-
-        for_each(work, _rows(z, t, margin))
+        for logits, truth, result in _rows(z, t, margin):
+            result.copy_(_margin(logits, truth, 1))
         return margin
 
     @staticmethod
@@ -76,12 +72,8 @@ class _MarginGradient(Pair):
         if not in_pieces(g, z):
             return _margin_gradient(g, z, t).to(z.dtype)
         gradient = empty_like(z, z.dtype)
-
-        def work(piece):
-            z, t, g, result = piece
-            result.copy_(_margin_gradient(g, z, t, 1))
-
-        for_each(work, _rows(z, t, g, gradient))
+        for logits, truth, of_margin, result in _rows(z, t, g, gradient):
+            result.copy_(_margin_gradient(of_margin, logits, truth, 1))
         return gradient
 
     @staticmethod
@@ -132,8 +124,9 @@ def _rows(z, *others):
     """
     *lead, classes, width = z.shape
     count = math.prod(lead)
-    across = max(1, PIECE // classes)
-    down = max(1, PIECE // max(1, classes * width))
+    size = piece_size()
+    across = max(1, size // classes)
+    down = max(1, size // max(1, classes * width))
     flat = [
         tensor.reshape(count, *tensor.shape[len(lead) :])
         for tensor in (z, *others)
