@@ -4,8 +4,8 @@ python .ci/slides.py FOLDER notebooks/*.ipynb
 
 A section begins a slide, and its cells fill subslides from top to bottom.
 What follows a prediction begins a new one, so that no answer stands beside
-its question. No heading stands alone. A cell of imports is skipped, and so
-is the line that draws a figure.
+its question. No heading stands alone. Cells of imports and cells that wait
+for a reader's answer are skipped, and so is the line that draws a figure.
 """
 
 import re
@@ -70,7 +70,9 @@ def slide_type(cell, before, used):
     """The type of a cell after `before` on a slide with `used` lines."""
     if before is None or re.match("##? ", cell.source):
         return "slide"
-    if cell.cell_type == "code" and is_set_up(cell):
+    if cell.cell_type == "code" and (
+        is_set_up(cell) or ".check(" in cell.source
+    ):
         return "skip"
     if re.fullmatch("##? .*", before.source):
         return "-"

@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 import time
-from importlib import import_module, resources, util
+from importlib import import_module, metadata, resources, util
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -203,6 +203,17 @@ def _imported(name, folder):
         sys.path[:] = path
 
 
+def _versions(folder):
+    """The versions at hand of what was measured, by name."""
+    places = [*sys.path, *([str(folder)] if folder else [])]
+    names = ("torch", "torchvision", "kornia")
+    return {
+        found.metadata["Name"]: found.version
+        for name in names
+        for found in metadata.distributions(name=name, path=places)
+    }
+
+
 def _wait(tensor):
     if tensor.is_cuda:
         torch.cuda.synchronize()
@@ -213,6 +224,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rivals", help="folder of rival packages")
     parser.add_argument("--json", help="file to write the rows to")
+    parser.add_argument("--machine", default="", help="what it ran on")
     parser.add_argument("--elements", type=int, default=10**7)
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
@@ -235,7 +247,12 @@ def main():
         if rival not in named:
             print(f"left out, as it was not found: {rival}")
     if options.json:
-        record = {"torch": torch.__version__, "rows": rows}
+        record = {
+            "machine": options.machine,
+            "date": time.strftime("%Y-%m"),
+            "versions": _versions(options.rivals),
+            "rows": rows,
+        }
         Path(options.json).write_text(json.dumps(record, indent=1) + "\n")
 
 

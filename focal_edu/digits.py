@@ -72,3 +72,40 @@ def _check_integer(name, value, least, most):
         raise ValueError(
             f"{name} must lie from {least} to {most}, got {value}"
         )
+
+
+def digit_pairs(*, train=1000, test=500, seed=0):
+    """Return canvases of two different digits, side by side, multi-label.
+
+    Parameters
+    ----------
+    train, test : int
+        How many canvases of each. The two share no image of a digit.
+    seed : int
+        The draw: the same seed gives the same canvases.
+
+    Returns
+    -------
+    Split
+        A canvas is a row of 128 numbers, 8 rows of 16 pixels; its labels
+        are ten numbers, 1.0 for each digit that is on it and 0.0 else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above.
+    """
+    _check_integer("train", train, 1, 10**6)
+    _check_integer("test", test, 1, 10**6)
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    images, digits = _images()
+    draw = np.random.default_rng(seed)
+    halves = np.array_split(draw.permutation(len(images)), 2)
+    parts = []
+    for count, rows in zip((train, test), halves, strict=True):
+        pairs = draw.choice(rows, (4 * count + 20, 2))
+        pairs = pairs[digits[pairs[:, 0]] != digits[pairs[:, 1]]][:count]
+        canvases = images[pairs].reshape(-1, 2, 8, 8).swapaxes(1, 2)
+        labels = np.eye(10)[digits[pairs]].sum(axis=1)
+        parts += [canvases.reshape(-1, 128), labels]
+    return Split(*parts)

@@ -46,7 +46,14 @@ def lab(tmp_path_factory, chromium):
         "--LabApp.expose_app_in_browser=True"
     )
     recipe = subprocess.run(
-        ["make", "-n", "lab", f"VENV={sys.prefix}", f"LAB_ARGS={flags}"],
+        [
+            "make",
+            "-n",
+            "--no-print-directory",
+            "lab",
+            f"VENV={sys.prefix}",
+            f"LAB_ARGS={flags}",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECTOR = {"width": 853, "height": 480}  # 1280 × 720 zoomed to 150 %
-TYPE = 11  # smallest in a figure, at the width that it states
+TYPE = 11 * 96 / 72  # pixels: 11 points, the smallest in a figure
 
 every_lesson = pytest.mark.parametrize(
     "path", LESSONS, ids=[path.stem for path in LESSONS]

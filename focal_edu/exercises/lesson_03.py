@@ -87,7 +87,7 @@ meanings = Prediction(
 )
 
 hardest_fifth = Prediction(
-    "the hardest 20 %, as the measuring γ goes from 0 to 2",
+    "the hardest 1 %, as the measuring γ goes from 0 to 2",
     "d",
     choices=[
         "its share changes more among positives, rising",
@@ -97,8 +97,8 @@ hardest_fifth = Prediction(
         "its share changes more among negatives, falling",
     ],
     wrong={
-        "a": "Positives are rare and mostly hard here; which group has many "
-        "easy examples for gamma to quieten?",
+        "a": "Which group has many easy examples, from which gamma can take "
+        "the loss?",
         "b": "Gamma quietens the easy ones, so what is left of the total "
         "belongs more and more to the hardest.",
         "c": "Gamma acts on easy examples, and the two groups do not have "
@@ -112,8 +112,8 @@ hardest_fifth = Prediction(
         "that are not?",
     ),
     why="Gamma takes the loss away from easy examples. Nearly all negatives "
-    "are easy and few positives are. So among negatives the total comes to "
-    "rest on the few hard ones.",
+    "are easy. So among negatives the total comes to rest on the few hard "
+    "ones.",
 )
 
 balancing_alpha = Prediction(
@@ -188,7 +188,7 @@ detector_loss = Fault(
 @function_to_write(
     truth=lambda prior: np.log(prior) - np.log1p(-prior),
     inputs={"prior": "probability"},
-    first=[(0.01,), (0.5,), (0.9,)],
+    first=[(0.01,), (0.3,), (0.9,)],
     wrong=[
         (
             lambda prior: np.log((1 - prior) / prior),

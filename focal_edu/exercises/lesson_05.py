@@ -12,34 +12,36 @@ def _far(rng):
 
 
 survivor = Prediction(
-    "which form survives every logit",
-    "e",
+    "which of the six survives every logit and every γ",
+    "f",
     choices=[
-        "p = 1 / (1 + exp(-x)), then log(p)",
-        "the same with p clipped to [1e-7, 1 - 1e-7]",
-        "the same with 1e-8 added inside the logarithm",
-        "ce = -log(p), then (1 - exp(-ce))**gamma * ce",
-        "-logaddexp(0, -x) for log p, -logaddexp(0, x) for log(1 - p)",
+        "textbook",
+        "blended",
+        "clipped",
+        "from_ce",
+        "ce_and_sigmoid",
+        "stable",
     ],
     wrong={
-        "a": "At x = -1000 the exponential overflows, p is 0 and its "
+        "a": "Far enough to the wrong side the sigmoid is 0, and its "
         "logarithm infinite.",
-        "b": "Nothing is infinite, but beyond the clip the loss no longer "
+        "b": "One of its two terms is always zero times a logarithm, and "
+        "where p has rounded to 1 that is zero times infinity.",
+        "c": "Nothing is infinite, but beyond the clip the loss no longer "
         "changes, so the worst examples teach nothing.",
-        "c": "In float32 1e-8 is lost beside 1, and where p is 0 it caps the "
-        "loss.",
-        "d": "At x = 40 exp(-ce) rounds to 1, and what is subtracted from 1 "
-        "is gone; at -1000 the first step has failed already.",
+        "d": "On a correct example exp(-ce) rounds to 1; what is left is a "
+        "power of 0, whose derivative may be infinite.",
+        "e": "The cross entropy is sound, but p_t rounds to 1 on correct "
+        "examples, and the power of 0 may have an infinite derivative.",
     },
     hints=(
         "A number near 1 has no room for what distinguishes it from 1; which "
         "form never makes one?",
-        "Look for the form that goes from the logit to the logarithm "
-        "without a probability in between.",
+        "Look for the form in which no probability and no power occurs.",
     ),
     why="p near 1 rounds to 1 and near 0 to 0, and what is lost cannot come "
-    "back. The last form never makes p: it goes from logit to logarithm. "
-    "Both signs of x are handled by one stable function.",
+    "back. The last form makes no p: it goes from logit to logarithm. It "
+    "takes an exponential where the others take a power.",
 )
 
 first_infinity = Prediction(

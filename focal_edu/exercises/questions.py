@@ -140,19 +140,23 @@ class Prediction(Question):
         if self._is(answer, self.truth):
             return None
         for wrong, sentence in self.wrong.items():
-            if self._is(answer, wrong):
+            if answer == wrong or self._is_near(answer, wrong):
                 return sentence
         for habit, sentence in HABITS:
             gap = abs(answer - habit(self.truth))
             if gap < abs(habit(self.within)):
                 return sentence
-        size = "large" if answer > self.truth else "small"
-        return f"{answer:g} is too {size}."
+        side = "high" if answer > self.truth else "low"
+        return f"{answer:g} is too {side}."
 
     def _is(self, answer, other):
         if self.choices:
             return answer == other
         return abs(answer - other) <= self.within
+
+    def _is_near(self, answer, wrong):
+        """Whether a number is a known wrong one, give or take its digits."""
+        return not self.choices and abs(answer - wrong) <= abs(wrong) / 50
 
     def _letter(self, answer):
         if isinstance(answer, str) and answer.strip().lower() in self.choices:

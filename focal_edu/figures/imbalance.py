@@ -69,7 +69,7 @@ def cumulative_loss(figure, x_t_positives, x_t_negatives):
         axes.plot([], [], "o", mfc="white", mec=BLACK, label="the paper")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.set_xlabel("part of the examples, easiest first")
-    panels[0].set(title="positives: close together")
+    panels[0].set(title="positives: spread over many")
     panels[0].set_ylabel("part of the total loss")
     panels[1].set(title="negatives: only the hardest count")
     panels[0].legend(frameon=False)

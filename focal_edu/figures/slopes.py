@@ -101,7 +101,7 @@ def two_gradients_compared(figure):
     axes.set(xlabel="p_t, probability given to the truth", xlim=(0, 1))
     axes.set(ylabel="g / (1−p_t)²", ylim=(0.9, 3.3))
     axes.set_title(
-        "A constant factor makes the gradient up to 1 + γ too small"
+        "A constant factor makes the gradient up to 1 + γ times too small"
     )
     return (
         "The true gradient ratio divided by the popular (1 - p_t) squared, "

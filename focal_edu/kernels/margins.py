@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
+from .pieces import Pair, empty_like, in_pieces, piece_size, working
 
 
 def class_margin(z, t):
@@ -51,12 +51,8 @@ class _Margin(Pair):
         if not in_pieces(z):
             return _margin(z, t)
         margin = empty_like(t, working(z.dtype))
-
-        def work(piece):
-            z, t, result = piece
-            result.copy_(_margin(z, t))
-
-        for_each(work, _rows(z, t, margin))
+        for logits, truth, result in _rows(z, t, margin):
+            result.copy_(_margin(logits, truth, 1))
         return margin
 
     @staticmethod
@@ -76,12 +72,8 @@ class _MarginGradient(Pair):
         if not in_pieces(g, z):
             return _margin_gradient(g, z, t).to(z.dtype)
         gradient = empty_like(z, z.dtype)
-
-        def work(piece):
-            z, t, g, result = piece
-            result.copy_(_margin_gradient(g, z, t))
-
-        for_each(work, _rows(z, t, g, gradient))
+        for logits, truth, of_margin, result in _rows(z, t, g, gradient):
+            result.copy_(_margin_gradient(of_margin, logits, truth, 1))
         return gradient
 
     @staticmethod
@@ -103,36 +95,45 @@ class _MarginGradient(Pair):
         return along_g, along_z.to(z.dtype), None
 
 
-def _margin(z, t):
-    others = _others(z, t)
-    top = others.amax(-2)
-    of_truth = z.gather(-2, t.unsqueeze(-2)).squeeze(-2)
-    total = others.sub_(top.unsqueeze(-2)).exp_().sum(-2)
+def _margin(z, t, dim=-2):
+    others = _others(z, t, dim)
+    top = others.amax(dim)
+    of_truth = z.gather(dim, t.unsqueeze(dim)).squeeze(dim)
+    total = others.sub_(top.unsqueeze(dim)).exp_().sum(dim)
     return (of_truth - top).sub_(total.log_())
 
 
-def _margin_gradient(g, z, t):
-    g = g.unsqueeze(-2)
-    share = torch.softmax(_others(z, t), -2)
-    return (share * -g).scatter(-2, t.unsqueeze(-2), g)
+def _margin_gradient(g, z, t, dim=-2):
+    g = g.unsqueeze(dim)
+    others = _others(z, t, dim)
+    share = others.sub_(others.amax(dim, keepdim=True)).exp_()
+    scale = -g / share.sum(dim, keepdim=True)
+    return (share * scale).scatter(dim, t.unsqueeze(dim), g)
 
 
-def _others(z, t):
+def _others(z, t, dim=-2):
     """A copy of `z` in the working type, with −inf at the true class."""
     z = z.to(working(z.dtype))
-    return z.scatter(-2, t.unsqueeze(-2), float("-inf"))
+    return z.scatter(dim, t.unsqueeze(dim), float("-inf"))
 
 
 def _rows(z, *others):
-    """Matching views of (..., C, R) and (..., R) tensors, in pieces."""
+    """Matching views of (..., C, R) and (..., R) tensors, in pieces.
+
+    Their class axis is 1, and where R is 1 it is the last.
+    """
     *lead, classes, width = z.shape
     count = math.prod(lead)
-    across = max(1, PIECE // classes)
-    down = max(1, PIECE // max(1, classes * width))
+    size = piece_size()
+    across = max(1, size // classes)
+    down = max(1, size // max(1, classes * width))
     flat = [
         tensor.reshape(count, *tensor.shape[len(lead) :])
         for tensor in (z, *others)
     ]
+    if width == 1:
+        flat = [tensor.squeeze(-1) for tensor in flat]
+        return list(zip(*(t.split(down) for t in flat), strict=True))
     return [
         [
             tensor[start : start + down, ..., left : left + across]

@@ -1,40 +1,16 @@
 """Work on pieces that stay in cache, and the base of the pairs."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy
 import torch
 from torch.autograd import Function
 
-PIECE = 3 * 2**13
-"""Elements of one piece: 96 KiB of float32, and below the 2^15 at which
-PyTorch would start and join its own threads for every operation."""
-
-BATCH = 8
-"""Pieces that a thread takes at a time."""
+SHARE = 2**16
+"""Elements of one thread's share of a piece: 256 KiB of float32."""
 
 
-def for_each(work, pieces):
-    """Call ``work(piece)`` for every piece, in threads.
-
-    Threads that each run a whole formula meet once in all. PyTorch's own
-    meet after every operation, which costs most where a core is shared.
-    """
-    batches = [pieces[i : i + BATCH] for i in range(0, len(pieces), BATCH)]
-    inference = torch.is_inference_mode_enabled()
-
-    def run(batch):  # a new thread has forgotten both modes
-        with torch.inference_mode(inference), torch.no_grad():
-            for piece in batch:
-                work(piece)
-
-    threads = min(torch.get_num_threads(), len(batches))
-    if threads <= 1:
-        run(pieces)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(run, batches):
-            pass
+def piece_size():
+    """Return the elements of one piece: every thread's share in its cache."""
+    return SHARE * torch.get_num_threads()
 
 
 def in_pieces(*tensors):
@@ -61,7 +37,7 @@ def empty_like(x, dtype):
     NumPy asks Linux for huge pages, PyTorch does not: the first write to
     40 MB then costs 20 page faults in place of 10 000.
     """
-    if not x.is_cpu or x.numel() < PIECE:
+    if not x.is_cpu or x.numel() < SHARE:
         return torch.empty(x.shape, dtype=dtype, device=x.device)
     integers = numpy.empty(x.shape, f"i{dtype.itemsize}")
     return torch.from_numpy(integers).view(dtype)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
+from .pieces import Pair, empty_like, in_pieces, piece_size, working
 
 
 def sigmoid_focal(x, y=None, *, gamma, positive=1.0, negative=1.0):
@@ -41,8 +41,8 @@ class _Side(NamedTuple):
     """What the formulas need to know of a truth with probability p."""
 
     ce: torch.Tensor  # −log p
-    p: torch.Tensor
     q: torch.Tensor  # 1 − p
+    n: torch.Tensor  # minus the logit of the truth: q = σ(n)
     factor: torch.Tensor  # q^γ
     weight: torch.Tensor | float
     sign: torch.Tensor | float  # of −d(logit of the truth)/dx
@@ -51,13 +51,15 @@ class _Side(NamedTuple):
         return self.factor, self.ce, self.weight
 
     def slope(self, gamma):
-        slope = torch.add(self.q, self.p * self.ce, alpha=gamma)
+        slope = torch.add(self.q, (1 - self.q).mul_(self.ce), alpha=gamma)
         return slope, self.factor, self.sign, self.weight
 
     def curvature(self, gamma):
         bend = (1 + 2 * gamma) * self.q
-        bend = bend - gamma * (self.q - gamma * self.p) * self.ce
-        return bend, self.p, self.factor, self.weight
+        # σ(−n), where e^n may overflow and e^−n be all that is left of it
+        p = torch.exp(-self.n.clamp(min=0)) * torch.sigmoid(self.n.abs())
+        bend = bend - gamma * (self.q - gamma * p) * self.ce
+        return bend, p, self.factor, self.weight
 
 
 def _sides(x, y, a, b, gamma, look=False):
@@ -72,7 +74,7 @@ def _sides(x, y, a, b, gamma, look=False):
     if hard := not y.is_floating_point():
         y = y.to(x.dtype)
     no = 1 - (y := y.to(x.dtype))
-    if hard or (look and torch.dot(y, no) == 0):
+    if hard or (look and not torch.dot(y, no).item()):
         sign = no - y
         weight = 1.0 if _is_one(a) and _is_one(b) else a * y + b * no
         return [_side(x * sign, gamma, weight, sign)]
@@ -81,8 +83,8 @@ def _sides(x, y, a, b, gamma, look=False):
     small, tail, low = large * e, torch.log1p(e), x < 0
     p, q = torch.where(low, small, large), torch.where(low, large, small)
     return [
-        _Side(tail - x.clamp(max=0), p, q, q**gamma, a * y, -1.0),
-        _Side(tail + x.clamp(min=0), q, p, p**gamma, b * no, 1.0),
+        _Side(tail - x.clamp(max=0), q, -x, q**gamma, a * y, -1.0),
+        _Side(tail + x.clamp(min=0), p, x, p**gamma, b * no, 1.0),
     ]
 
 
@@ -93,7 +95,7 @@ def _side(n, gamma, weight, sign):
     threshold of 20 that loses digits of float64, at 40 it does not.
     """
     ce, q = F.softplus(n, threshold=40.0), torch.sigmoid(n)
-    return _Side(ce, torch.sigmoid(-n), q, q**gamma, weight, sign)
+    return _Side(ce, q, n, q**gamma, weight, sign)
 
 
 def _sigmoid(wanted, x, y, a, b, gamma):
@@ -111,15 +113,14 @@ def _sigmoid(wanted, x, y, a, b, gamma):
     inputs = [_flat(tensor, x.shape) for tensor in (x, y, a, b)]
     flat = [result.view(-1) for result in results]
 
-    def work(start):
-        here = slice(start, start + PIECE)
+    size = piece_size()
+    for start in range(0, x.numel(), size):
+        here = slice(start, start + size)
         parts = [_part(tensor, here) for tensor in inputs]
         sides = _sides(*parts, gamma, look=True)
         for name, result in zip(wanted, flat, strict=True):
             terms = [getattr(side, name)(gamma) for side in sides]
             _total(terms, out=result[here])
-
-    for_each(work, range(0, x.numel(), PIECE))
     return results
 
 

@@ -1,0 +1,215 @@
+"""Calling a loss of unknown manners: what it answers, or why it does not."""
+
+import contextlib
+import copy
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+class Refusal(Exception):
+    """One line on why a loss gave nothing that could train a network."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a loss is given: shapes, dtypes, logits or probabilities.
+
+    `dtype` is float32 for a loss that cannot compute in float64.
+    """
+
+    task: str
+    column: bool = False
+    one_hot: bool = False
+    integer: bool = False
+    probabilities: bool = False
+    dtype: torch.dtype = torch.float64
+
+    def tensors(self, logits, targets):
+        """Return what the loss is called with, for NumPy `targets`."""
+        targets = torch.tensor(np.asarray(targets))
+        if self.one_hot:
+            targets = torch.nn.functional.one_hot(targets, logits.shape[1])
+        if not self.integer:
+            targets = targets.to(logits.dtype)
+        if self.column:
+            targets = targets.unsqueeze(1)
+            logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
+        if self.probabilities and self.task == "multi-class":
+            logits = logits.softmax(1)
+        elif self.probabilities:
+            logits = logits.sigmoid()
+        return logits, targets
+
+    def __str__(self):
+        kind = "probabilities" if self.probabilities else "logits"
+        if self.task == "binary":
+            shapes = "(N, 1), (N, 1)" if self.column else "(N,), (N,)"
+        elif self.task == "multi-label" or self.one_hot:
+            shapes = "(N, C), (N, C)"
+        else:
+            shapes = "(N, C), (N, 1)" if self.column else "(N, C), (N,)"
+        return f"{self.task}, {kind} and targets of shape {shapes}"
+
+
+FORMS = (
+    Form("multi-class", integer=True),
+    Form("binary"),
+    Form("binary", column=True),
+    Form("multi-label"),
+    Form("multi-class", one_hot=True),
+    Form("multi-class", column=True, integer=True),
+    Form("binary", integer=True),
+    Form("binary", probabilities=True),
+    Form("multi-class", integer=True, probabilities=True),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Value and gradient with respect to the logits, in float64."""
+
+    value: np.ndarray
+    gradient: np.ndarray
+    dtype: torch.dtype
+
+    @property
+    def finite(self):
+        return bool(
+            np.isfinite(self.value).all() and np.isfinite(self.gradient).all()
+        )
+
+
+def fresh(loss, dtype=None):
+    """Return a copy of the loss, its state as given; a module in `dtype`."""
+    try:
+        loss = copy.deepcopy(loss)
+    except Exception:
+        return loss
+    move = dtype is not None and isinstance(loss, torch.nn.Module)
+    return loss.to(dtype) if move else loss
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep what a loss prints or warns of out of the report's way."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hidden = io.StringIO()
+        with (
+            contextlib.redirect_stdout(hidden),
+            contextlib.redirect_stderr(hidden),
+            torch.enable_grad(),
+        ):
+            yield
+
+
+def value_of(loss, logits, targets):
+    """Return the tensor that `loss` gives, or raise `Refusal`."""
+    try:
+        with quiet():
+            value = loss(logits, targets)
+    except Exception as error:
+        line = f"it raised {in_one_line(error)}{_hint(loss)}"
+        raise Refusal(line) from None
+    return _tensor(value, loss)
+
+
+def ask(loss, form, logits, targets, dtype=None):
+    """Return the `Answer` of `loss` on a batch, or raise `Refusal`."""
+    dtype = dtype or form.dtype
+    leaf = torch.tensor(np.asarray(logits), dtype=dtype, requires_grad=True)
+    value = value_of(loss, *form.tensors(leaf.clone(), targets))
+    try:
+        with quiet():
+            (gradient,) = torch.autograd.grad(
+                value.sum(), leaf, allow_unused=True
+            )
+    except Exception as error:
+        line = in_one_line(error)
+        raise Refusal(f"its backward pass raised {line}") from None
+    if gradient is None:
+        raise Refusal("its value does not depend on the logits")
+    return Answer(
+        _in_shape(_float64(value), np.shape(logits), np.shape(targets)),
+        _float64(gradient),
+        value.dtype,
+    )
+
+
+def ask_each(loss, form, logits, targets, dtype=None):
+    """Return the `Answer` on each example, each a batch of its own."""
+    dtype = dtype or form.dtype
+    answers = [
+        ask(fresh(loss, dtype), form, x, y, dtype)
+        for x, y in zip(_rows(logits), _rows(targets), strict=True)
+    ]
+    return Answer(
+        np.array([answer.value.sum() for answer in answers]),
+        np.concatenate([answer.gradient for answer in answers]),
+        answers[0].dtype,
+    )
+
+
+def in_one_line(error):
+    """Return an exception as its type and the first line it says."""
+    said = (str(error).strip() or "no message").splitlines()[0]
+    said = said if len(said) <= 120 else said[:117] + "..."
+    return f"{type(error).__name__}: {said}"
+
+
+def _hint(loss):
+    if not isinstance(loss, type):
+        return ""
+    return " (it is a class: examine an instance of it)"
+
+
+def _rows(array):
+    array = np.asarray(array)
+    return [array[i : i + 1] for i in range(len(array))]
+
+
+def _float64(tensor):
+    return tensor.detach().to(torch.float64).cpu().numpy()
+
+
+def _tensor(value, loss):
+    """`value` if a network can be trained on it, or a `Refusal`."""
+    if value is None:
+        raise Refusal("it returned None: is a return statement missing?")
+    if isinstance(value, np.ndarray | np.generic):
+        raise Refusal(
+            "it returned a NumPy array, through which no gradient flows: "
+            "compute with torch and return the tensor"
+        )
+    if isinstance(value, int | float):
+        raise Refusal(
+            "it returned a Python number, which has no gradient: return the "
+            "tensor, without .item()"
+        )
+    if not isinstance(value, torch.Tensor):
+        raise Refusal(
+            f"it returned {type(value).__name__}, not a tensor{_hint(loss)}"
+        )
+    if not value.is_floating_point():
+        raise Refusal(f"it returned a tensor of {value.dtype}")
+    if not value.requires_grad:
+        raise Refusal(
+            "it returned a tensor without a gradient: was it detached, or "
+            "made anew from numbers?"
+        )
+    return value
+
+
+def _in_shape(value, logits, targets):
+    """`value` as a scalar, or in the shape of the targets or the logits."""
+    for shape in ((), targets, logits):
+        if value.size == np.prod(shape, dtype=int):
+            return value.reshape(shape)
+    raise Refusal(
+        f"it returned shape {value.shape}, where a loss of each example has "
+        f"shape {targets} and a mean or a sum has ()"
+    )

@@ -1,0 +1,126 @@
+"""What the examination found, as text and as a table in a notebook."""
+
+from dataclasses import dataclass, field
+from html import escape
+
+LEFT = " style='text-align:left'"
+MARKS = {True: "holds", False: "FAILS", None: "not tested"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One property: does it hold (None: not tested), and what was seen."""
+
+    name: str
+    holds: bool | None
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a loss computes, in which properties it differs, with proof.
+
+    `verdict` is "right" (every property that could be tested holds),
+    "known" (it computes the combination of known mistakes in `names`),
+    "unknown" (it differs, and agrees with none of them), "right formula"
+    (the formula is the paper's, a property fails) or "refused" (nothing
+    could be examined; `trouble` says why).
+    """
+
+    verdict: str
+    claims: object = None
+    form: object = None
+    mistakes: tuple = ()
+    findings: tuple = ()
+    example: object = None
+    effect: str = ""
+    trouble: tuple = ()
+    title: str = field(default="loss")
+
+    @property
+    def names(self):
+        """The names of the mistakes it makes."""
+        return tuple(mistake.name for mistake in self.mistakes)
+
+    @property
+    def failing(self):
+        """The names of the properties that do not hold."""
+        return tuple(f.name for f in self.findings if f.holds is False)
+
+    @property
+    def conforms(self):
+        """Whether it was examined and no property fails."""
+        return self.verdict == "right"
+
+    @property
+    def headline(self):
+        """The verdict in one line."""
+        count = len([f for f in self.findings if f.holds is not None])
+        return {
+            "right": f"This is the focal loss: {count} properties hold.",
+            "known": "Not the focal loss it is held against: "
+            + "; ".join(self.names)
+            + ".",
+            "unknown": "Unknown deviation: it agrees with no known variant.",
+            "right formula": "The formula is the focal loss's, but: "
+            + "; ".join(self.failing)
+            + ".",
+            "refused": "It could not be examined.",
+        }[self.verdict]
+
+    def _notes(self):
+        """Yield pairs of a heading and what stands under it."""
+        if self.claims:
+            yield "Held against", f"{self.claims}"
+            yield "Called with", f"{self.form}"
+        for line in self.trouble:
+            yield "Trouble", line
+        for mistake in self.mistakes:
+            yield "Computes", f"{mistake.name}: {mistake.computes}"
+            yield "In training", mistake.effect
+            if mistake.reported:
+                yield "Seen in", "; ".join(mistake.reported)
+        if self.effect:
+            yield "In training", self.effect
+        if self.example:
+            yield "Example", f"{self.example}"
+
+    def __str__(self):
+        lines = [f"{self.title}: {self.headline}"]
+        lines += [f"  {name + ':':<14}{text}" for name, text in self._notes()]
+        for finding in self.findings:
+            line = f"  {MARKS[finding.holds]:<11} {finding.name}"
+            shown = finding.seen if finding.holds is not True else ""
+            lines.append(f"{line}: {shown}" if shown else line)
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        notes = "".join(
+            f"<p style='margin:2px 0'><b>{escape(name)}</b> {escape(text)}"
+            "</p>"
+            for name, text in self._notes()
+        )
+        rows = "".join(
+            f"<tr><td{LEFT}>{escape(f.name)}</td>"
+            f"<td{LEFT}>{_mark(f.holds)}</td><td{LEFT}>"
+            f"{escape(f.seen) if f.holds is not True else ''}</td></tr>"
+            for f in self.findings
+        )
+        table = (
+            f"<table><thead><tr><th{LEFT}>property</th><th></th>"
+            f"<th{LEFT}>seen</th></tr></thead><tbody>{rows}</tbody></table>"
+            if rows
+            else ""
+        )
+        return (
+            f"<p><b>{escape(self.title)}: {escape(self.headline)}</b></p>"
+            + notes
+            + table
+        )
+
+
+def _mark(holds):
+    word = MARKS[holds]
+    return f"<b>{word}</b>" if holds is False else word

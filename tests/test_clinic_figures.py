@@ -1,0 +1,70 @@
+"""What the figures of lesson 07 draw equals what the formulas say."""
+
+import numpy as np
+
+from focal_edu import figures
+from focal_edu.clinic import build
+
+
+def lines(axes):
+    return {
+        line.get_label(): np.array(line.get_data())
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def test_gradient_multipliers():
+    names = ("p_t detached", "wrong negative branch", "gamma multiplied")
+    losses = {"focal loss": build(reduction="sum")}
+    losses |= {name: build(name, reduction="sum") for name in names}
+    figure = figures.gradient_multipliers(losses, dict.fromkeys(losses, 0.5))
+    drawn = lines(figure.axes[0])
+    p = drawn["focal loss"][0]
+    log_p = np.log(p)
+    expected = {
+        "focal loss": (1 - p) ** 2 - 2 * p * (1 - p) * log_p,
+        "p_t detached": (1 - p) ** 2,
+        "wrong negative branch": 1 - p - p * log_p,
+        "gamma multiplied": 2 * (1 - p - p * log_p),
+    }
+    assert set(drawn) == set(expected)
+    for name, (x, ratio) in drawn.items():
+        np.testing.assert_array_equal(x, p)
+        np.testing.assert_allclose(ratio, expected[name], rtol=1e-9)
+
+
+def test_hopeless_examples():
+    losses = {"stable": build()}
+    for name in ("p_t clipped", "log of a rounded probability"):
+        losses[name] = build(name)
+    figure = figures.hopeless_examples(
+        losses, {"stable": -60, "p_t clipped": -70}
+    )
+    drawn = lines(figure.axes[0])
+    x, stable = drawn["stable"]
+    ce, p_t = np.logaddexp(0, -x), 1 / (1 + np.exp(-x))
+    np.testing.assert_allclose(stable, (1 - p_t) ** 2 * ce, rtol=1e-5)
+    clipped = drawn["p_t clipped"][1]
+    np.testing.assert_allclose(clipped[x < -17], 16.118, atol=2e-3)
+    rounded = drawn["log of a rounded probability"][1]
+    assert np.isinf(rounded[x < -104]).all()
+    assert np.isfinite(rounded[x > -87]).all()
+    (cross,) = (m for m in figure.axes[0].lines if m.get_marker() == "x")
+    assert -105 < cross.get_xdata()[0] < -87
+
+
+def test_training_differences():
+    draw = np.random.default_rng(0)
+    given = {
+        name: {"one": draw.normal(size=5), "two": draw.normal(size=5)}
+        for name in ("a", "b", "c")
+    }
+    figure = figures.training_differences(given)
+    for axes, optimiser in zip(figure.axes, ("one", "two"), strict=True):
+        assert axes.get_title(loc="left") == optimiser
+        for row, (name, (x, y)) in enumerate(lines(axes).items()):
+            np.testing.assert_array_equal(x, given[name][optimiser])
+            assert set(y) == {row}
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels == ["a", "b", "c"]

@@ -1,0 +1,77 @@
+"""The verdicts on libraries: what is kept, and how it is taken again."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from focal_edu.clinic import VARIANTS, libraries
+from focal_edu.clinic.properties import PROPERTIES
+
+KEPT = libraries.record()
+NAMES = {variant.name for variant in VARIANTS} | {"takes probabilities"}
+
+SOURCE = """
+import torch
+
+def sigmoid_focal_loss(x, y, gamma, scale=1.0):
+    q = torch.sigmoid(-x * (2 * y - 1))
+    ce = torch.nn.functional.softplus(-x * (2 * y - 1))
+    return scale * (gamma * q * ce).mean()
+"""
+
+
+def test_what_is_kept_is_complete():
+    assert KEPT["recorded"] == "2026-11" and KEPT["torch"] == "2.13.0"
+    for row in KEPT["verdicts"]:
+        assert row["version"][0].isdigit()
+        assert row["verdict"] in ("right", "known", "right formula")
+        assert set(row["names"]) <= NAMES
+        assert set(row["failing"]) <= set(PROPERTIES)
+        assert (row["verdict"] == "known") == bool(row["names"])
+        assert (row["verdict"] == "right") == (not row["failing"])
+
+
+def test_what_is_kept_is_what_would_be_examined():
+    kept = [(row["library"], row["call"]) for row in KEPT["verdicts"]]
+    assert kept == [(s.library, s.call) for s in libraries.SUBJECTS]
+
+
+@pytest.fixture
+def subject(tmp_path, monkeypatch):
+    """A library of one file, whose package cannot be imported whole."""
+    package = tmp_path / "tiny_library"
+    package.mkdir()
+    (package / "__init__.py").write_text("import no_such_module")
+    (package / "losses.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(libraries, "version", lambda library: "1.0")
+    yield libraries.Subject(
+        "tiny",
+        "tiny_library.losses",
+        "sigmoid_focal_loss",
+        "binary",
+        None,
+        {"scale": 1.0},
+    )
+    for name in [n for n in sys.modules if n.startswith("tiny_library")]:
+        del sys.modules[name]
+
+
+def test_a_file_is_examined_without_its_package(subject, monkeypatch):
+    bare = replace(subject, bare=("tiny_library",))
+    monkeypatch.setattr(libraries, "SUBJECTS", (bare,))
+    found, left_out = libraries.examine_installed()
+    (row,) = found["verdicts"]
+    assert not left_out
+    assert row["names"] == ["gamma multiplied"]
+    assert row["version"] == "1.0"
+    assert row["call"] == "sigmoid_focal_loss(scale=1.0)"
+
+
+def test_what_cannot_be_imported_is_left_out(subject, monkeypatch):
+    absent = replace(subject, library="absent", module="no_such_library")
+    monkeypatch.setattr(libraries, "SUBJECTS", (subject, absent))
+    found, left_out = libraries.examine_installed()
+    assert found["verdicts"] == []
+    assert set(left_out) == {"tiny", "absent"}

@@ -1,0 +1,259 @@
+"""The clinic's report: what a loss does to it, and what it says of each
+property. Nothing that a loss does escapes as a traceback."""
+
+import math
+import warnings
+from html import escape
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from focal_edu.clinic import VARIANTS, assert_conforms, build, examine
+from focal_edu.clinic.properties import PROPERTIES
+
+
+def by_softplus(x, y, gamma=2.0):
+    """A right focal loss, of each element."""
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return ce * (-gamma * F.softplus(x * (2 * y - 1))).exp()
+
+
+# Losses with bad manners
+
+
+def returns(value):
+    return lambda x, y: value
+
+
+def raises(x, y):
+    raise RuntimeError("size mismatch\nsecond line")
+
+
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        (raises, "it raised RuntimeError: size mismatch"),
+        (lambda x: x.sum(), "it raised TypeError"),
+        (returns(None), "it returned None"),
+        (returns(0.3), "a Python number"),
+        (returns(np.float64(0.3)), "a NumPy array"),
+        (returns(np.ones(3)), "a NumPy array"),
+        (returns("loss"), "it returned str, not a tensor"),
+        (returns((1, 2)), "it returned tuple, not a tensor"),
+        (lambda x, y: x.detach().mean(), "without a gradient"),
+        (lambda x, y: (x > 0).sum(), "a tensor of torch.int64"),
+        (lambda x, y: x.new_ones((5, 5)) * x.sum(), "it returned shape"),
+        (lambda x, y: x.sum().item(), "a Python number"),
+        (lambda x, y: x.detach().numpy(), "a NumPy array"),
+        (
+            lambda x, y: torch.ones(1, requires_grad=True).sum(),
+            "does not depend on the logits",
+        ),
+        (torch.nn.Linear, "it is a class: examine an instance"),
+    ],
+)
+def test_bad_callables_get_a_clear_line(loss, line, capsys):
+    report = examine(loss)
+    assert report.verdict == "refused" and not report.conforms
+    assert line in str(report) and line in report.trouble[0]
+    assert "Traceback" not in str(report) and "second line" not in str(report)
+    assert all(len(line) < 250 for line in report.trouble)
+    with pytest.raises(AssertionError, match="could not be examined"):
+        assert_conforms(loss)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
+    def loss(x, y):
+        print("alpha", x)
+        warnings.warn("deprecated", stacklevel=1)
+        return by_softplus(x, y).mean()
+
+    assert examine(loss).conforms
+    assert capsys.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"task": "regression"}, "task must be one of"),
+        ({"reduction": "average"}, "reduction must be one of"),
+        ({"gamma": -1}, "gamma must be finite"),
+        ({"gamma": "two"}, "gamma must be a number"),
+        ({"alpha": 1.5}, "alpha must lie in"),
+        ({"alpha": "balanced"}, "alpha must"),
+        (
+            {"task": "multi-class", "reduction": "mean_positive"},
+            "needs positives and negatives",
+        ),
+    ],
+)
+def test_a_claim_that_no_focal_loss_can_have_is_an_error(how, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        examine(build(), **how)
+
+
+def test_only_a_callable_can_be_examined():
+    with pytest.raises(TypeError, match="loss must be a callable"):
+        examine(0.25)
+
+
+# Each property, broken on purpose
+
+
+def stateful():
+    calls = []
+
+    def loss(x, y):
+        calls.append(1)
+        return by_softplus(x, y).mean() * len(calls)
+
+    return loss
+
+
+def writes(x, y):
+    loss = by_softplus(x, y.clone()).mean()
+    y.zero_()
+    return loss
+
+
+def breaks_in_half(x, y):
+    if x.dtype in (torch.float16, torch.bfloat16):
+        raise RuntimeError("not implemented for 'Half'")
+    return by_softplus(x, y).mean()
+
+
+def broadcasts(x, y):
+    log_p, log_q = F.logsigmoid(x), F.logsigmoid(-x)
+    positive, negative = (2 * log_q).exp() * log_p, (2 * log_p).exp() * log_q
+    return -(y * positive + (1 - y) * negative).mean()
+
+
+class LeftBehind(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.tensor([0.7, 0.3], dtype=torch.float64)
+
+    def forward(self, x, y):
+        weights = self.table[y.long()].to(x.dtype)
+        return (weights * by_softplus(x, y)).mean()
+
+
+class Registered(LeftBehind):
+    def __init__(self):
+        super().__init__()
+        table = self.__dict__.pop("table")
+        self.register_buffer("table", table)
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        (writes, "inputs are untouched"),
+        (breaks_in_half, "half precision works"),
+        (broadcasts, "(N, 1) against (N,) is no trap"),
+        (LeftBehind(), "its tensors move with the module"),
+    ],
+)
+def test_a_property_alone_can_fail(loss, name):
+    report = examine(loss)
+    assert report.verdict == "right formula", report
+    assert report.failing == (name,), report
+    assert name in report.headline
+    with pytest.raises(AssertionError, match="FAILS"):
+        assert_conforms(loss)
+    assert_conforms(loss, except_for=[name])
+
+
+def test_a_buffer_is_not_left_behind():
+    assert examine(Registered()).conforms
+
+
+def test_an_answer_that_changes_is_seen():
+    assert "same answer twice" in examine(stateful(), gamma=2).failing
+
+
+def test_every_property_can_fail():
+    seen = set()
+    for variant in VARIANTS:
+        how = {
+            "task": variant.tasks[0],
+            "alpha": {
+                "none": None,
+                "number": 0.3,
+                "weights": (0.2, 0.5, 0.9),
+            }[variant.alpha[0]],
+            "reduction": (
+                "none" if variant.name == "a map over classes" else "mean"
+            ),
+        }
+        how["gamma"] = 0.5
+        seen |= set(examine(build(variant, **how), **how).failing)
+    rest = {"inputs are untouched", "half precision works"}
+    rest |= {"(N, 1) against (N,) is no trap"}
+    rest |= {"its tensors move with the module"}
+    rest |= {"γ = 0 gives cross entropy", "second derivative is finite"}
+    assert seen | rest == set(PROPERTIES)
+
+
+def test_gamma_zero_is_tried_where_gamma_can_be_set():
+    def loss(x, y, gamma=2.0):
+        return (
+            gamma
+            * (-x * (2 * y - 1)).sigmoid()
+            * F.softplus(-x * (2 * y - 1))
+        ).mean()
+
+    report = examine(loss)
+    assert report.names == ("gamma multiplied",)
+    assert "γ = 0 gives cross entropy" in report.failing
+
+
+# The report
+
+
+def test_a_report_reads_the_same_in_text_and_in_a_notebook():
+    loss = build("p_t detached", "alpha to both", alpha=0.25)
+    report = examine(loss, task="binary", gamma=2, alpha=0.25)
+    text, html = str(report), report._repr_html_()
+    assert repr(report) == text
+    for words in (*report.names, *report.failing, report.mistakes[0].effect):
+        assert words in text
+        assert escape(words) in html
+    assert escape(report.headline) in html
+    assert html.count("<tr>") == len(PROPERTIES) + 1
+    assert "clcarwin/focal_loss_pytorch#5" in text
+
+
+def test_the_example_can_be_checked_by_hand():
+    report = examine(build("wrong negative branch"), gamma=2, alpha=None)
+    (x,), (y,) = report.example.logits, report.example.targets
+    p = 1 / (1 + math.exp(-x))
+    assert y == 0
+    assert report.example.seen == pytest.approx(
+        -p * math.log(1 - p), abs=1e-4
+    )
+    assert report.example.right == pytest.approx(
+        -(p**2) * math.log(1 - p), abs=1e-4
+    )
+
+
+def test_the_same_seed_gives_the_same_report():
+    loss = build("p_t detached")
+    assert str(examine(loss, seed=3)) == str(examine(loss, seed=3))
+
+
+def test_examining_leaves_the_loss_and_the_random_state_alone():
+    loss = build("alpha overwritten", task="multi-class", alpha=(1, 2, 3))
+    before = torch.get_rng_state()
+    examine(loss, alpha=(1, 2, 3))
+    assert loss.kept.alpha == (1, 2, 3)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_except_for_must_name_properties():
+    with pytest.raises(ValueError, match="names no property"):
+        assert_conforms(build(), except_for=["finite"])

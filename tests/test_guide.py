@@ -1,0 +1,67 @@
+"""The teacher's guide beside the lessons that it speaks of."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "notebooks" / "teach" / "README.md").read_text()
+LESSONS = sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb"))
+ROW = re.compile(r"^\| (\d+|–) \| (.+?) \|(.*)\|$", re.M)
+
+every_lesson = pytest.mark.parametrize(
+    "path", LESSONS, ids=[path.stem for path in LESSONS]
+)
+
+
+def plan(path):
+    """The rows of a lesson's plan: minutes, section, answers."""
+    heading = re.search(rf"^### {path.stem[:2]} .*$", GUIDE, re.M)
+    text = GUIDE[heading.end() :]
+    return ROW.findall(text[: re.search(r"^##", text, re.M).start()])
+
+
+def predictions(path):
+    """How many predictions each section asks for."""
+    cells = nbformat.read(path, as_version=4).cells
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    _, *sections = re.split(r"^## ", prose, flags=re.M)
+    return {
+        section.split("\n")[0]: section.count("**Predict.**")
+        for section in sections
+    }
+
+
+@every_lesson
+def test_a_plan_takes_fifty_minutes(path):
+    if rows := plan(path):
+        assert sum(int(row[0]) for row in rows if row[0] != "–") == 50
+
+
+@every_lesson
+def test_each_section_is_planned_and_each_prediction_answered(path):
+    rows = plan(path)
+    if not rows:
+        pytest.skip("planned in prose, before it was written")
+    asked = predictions(path)
+    del asked["Sources"]
+    planned = {name: answers for _, name, answers in rows}
+    assert planned.pop("opening", None) is not None
+    assert list(planned) == list(asked)
+    for name, count in asked.items():
+        assert planned[name].count("Predict:") == count, name
+
+
+@every_lesson
+def test_the_sections_that_beliefs_point_to_are_there(path):
+    beliefs = GUIDE.split("## What students believe")[1].split("\n## ")[0]
+    number = path.stem[:2]
+    named = re.findall(rf'{number},\s+"([^"]+)"', beliefs)
+    cells = nbformat.read(path, as_version=4).cells
+    headings = re.findall(
+        r"^###? (.+)$", "\n".join(cell.source for cell in cells), re.M
+    )
+    for name in named:
+        assert re.sub(r"\s+", " ", name) in headings, name

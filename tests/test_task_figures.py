@@ -1,0 +1,126 @@
+"""What the figures of lessons 04 to 06 draw, against independent values."""
+
+import numpy as np
+import pytest
+import torch
+
+from focal_edu import benchmark, figures
+from focal_edu.digits import digit_pairs
+from focal_edu.figures.breaking import KINDS, LOGITS
+from focal_edu.precision import GAMMAS
+from focal_edu.pytorch import sigmoid_focal_loss
+
+
+def textbook(x, y, gamma):
+    p = torch.sigmoid(x)
+    p_t = torch.where(y == 1, p, 1 - p)
+    return -((1 - p_t) ** gamma) * torch.log(p_t)
+
+
+def ours(x, y, gamma):
+    return sigmoid_focal_loss(x, y, gamma=gamma, reduction="none")
+
+
+def test_map_of_breaks():
+    forms = {f"form {i}": ours for i in range(5)} | {"textbook": textbook}
+    *good, bad = figures.map_of_breaks(forms, torch.float32).axes
+    assert [axes.get_title(loc="left") for axes in (*good, bad)] == [*forms]
+    for axes in good:
+        assert (axes.images[0].get_array() == 0).all()
+        assert not axes.patches
+    drawn = bad.images[0].get_array()
+    kinds = [kind[0] for kind in KINDS]
+    below_one = [GAMMAS.index(g) for g in (0.1, 0.5, 0.9)]
+    beyond = np.array(LOGITS) >= 17
+    assert (drawn[:, np.array(LOGITS) <= -89] == kinds.index("nan")).all()
+    assert (drawn[below_one][:, beyond] == kinds.index("nan")).all()
+    assert drawn[GAMMAS.index(2), LOGITS.index(17)] == kinds.index("zero")
+    assert (drawn[:, np.isin(LOGITS, (-3, 0, 3))] == 0).all()
+    hatched = np.isin(drawn, [k for k, kind in enumerate(KINDS) if kind[3]])
+    corners = {tuple(patch.get_xy()) for patch in bad.patches}
+    cells = {(x - 0.5, y - 0.5) for y, x in np.argwhere(hatched)}
+    assert corners == cells
+
+
+def test_winning_can_be_hard():
+    (axes,) = figures.winning_can_be_hard().axes
+    drawn = {line.get_label(): line.get_data() for line in axes.lines}
+    p, ratio = drawn["ratio"]
+    slope = (1 - p) ** 2 * (1 - p - 2 * p * np.log(p))
+    np.testing.assert_allclose(ratio, slope / (1 - p), rtol=1e-12)
+    for classes in (2, 4, 10):
+        at, height = drawn[f"C = {classes}"]
+        assert at[0] == 1 / classes
+        np.testing.assert_allclose(height, np.interp(at, p, ratio), rtol=1e-4)
+
+
+def test_digit_pair_sheet():
+    data = digit_pairs(train=20, test=10, seed=3)
+    sheet = figures.digit_pair_sheet(data.train_images, data.train_labels)
+    for i, axes in enumerate(sheet.axes):
+        left, _, right = axes.get_title(loc="center").split()
+        assert {int(left), int(right)} == set(
+            np.flatnonzero(data.train_labels[i])
+        )
+        shown = np.asarray(axes.images[0].get_array())
+        np.testing.assert_array_equal(shown.ravel(), data.train_images[i])
+
+
+def test_cost_of_losses():
+    rows = [
+        benchmark.Row("sigmoid", "ours", 50.0, 1.0),
+        benchmark.Row("sigmoid", "other", 200.0, 5.0),
+        benchmark.Row("sigmoid", "floor", 10.0, None),
+    ]
+    time, memory = figures.cost_of_losses(rows, "here").axes
+    widths = [
+        [bar.get_width() for bar in axes.patches] for axes in (time, memory)
+    ]
+    assert widths == [[1, 4, 0.2], [1, 5, 0]]
+
+
+def test_digit_pairs_are_two_digits_and_no_image_is_on_both_sides():
+    data = digit_pairs(train=200, test=100, seed=1)
+    assert data.train_images.shape == (200, 128)
+    assert (data.train_labels.sum(1) == 2).all()
+    assert (data.test_labels.sum(1) == 2).all()
+
+    def halves(images):
+        return {
+            half.tobytes()
+            for image in images.reshape(-1, 8, 16)
+            for half in (image[:, :8].copy(), image[:, 8:].copy())
+        }
+
+    assert not halves(data.train_images) & halves(data.test_images)
+    again = digit_pairs(train=200, test=100, seed=1)
+    np.testing.assert_array_equal(data.train_images, again.train_images)
+    with pytest.raises(TypeError, match="train"):
+        digit_pairs(train="many")
+    with pytest.raises(ValueError, match="test"):
+        digit_pairs(test=0)
+
+
+def test_the_benchmark_measures_and_tabulates():
+    x, y = benchmark.detection_logits(1000)
+    losses = benchmark.sigmoid_losses(compiled=False)
+    rows = benchmark.measure("sigmoid", losses, x, y, repeats=1)
+    rows.append(benchmark.floor(x, y, repeats=1))
+    by_name = {row.loss: row for row in rows}
+    assert by_name["ours"].saved == pytest.approx(1, abs=0.05)
+    assert by_name["PyTorch's BCE"].saved < 0.05
+    assert all(row.milliseconds > 0 for row in rows)
+    lines = benchmark.table(rows).splitlines()
+    assert len(lines) == len(rows) + 2 and "1.00" in lines[2]
+    assert not x.requires_grad
+
+
+def test_the_recorded_table_holds_what_lesson_06_concludes():
+    record = benchmark.recorded()
+    rows = {r.loss: r for r in record["rows"] if r.task == "sigmoid"}
+    assert rows["ours"].saved <= 1.01 < rows["torchvision"].saved
+    assert (
+        rows["ours, compiled"].milliseconds
+        < rows["ours"].milliseconds
+        < rows["torchvision"].milliseconds
+    )
