@@ -154,7 +154,7 @@ class Registered(LeftBehind):
     [
         (writes, "inputs are untouched"),
         (breaks_in_half, "half precision works"),
-        (broadcasts, "(N, 1) against (N,) is no trap"),
+        (broadcasts, "(N, 1) against (N,) is caught"),
         (LeftBehind(), "its tensors move with the module"),
     ],
 )
@@ -193,7 +193,7 @@ def test_every_property_can_fail():
         how["gamma"] = 0.5
         seen |= set(examine(build(variant, **how), **how).failing)
     rest = {"inputs are untouched", "half precision works"}
-    rest |= {"(N, 1) against (N,) is no trap"}
+    rest |= {"(N, 1) against (N,) is caught"}
     rest |= {"its tensors move with the module"}
     rest |= {"γ = 0 gives cross entropy", "second derivative is finite"}
     assert seen | rest == set(PROPERTIES)

@@ -19,10 +19,17 @@ from .claims import (
     task_of,
 )
 from .example import smallest_example
-from .match import MOST, cutoff, extreme_match, gather, usual_match
+from .hopeless import hopeless
+from .match import (
+    MOST,
+    extreme_match,
+    gather,
+    true_answer,
+    usual_match,
+)
 from .mistakes import Variant
 from .properties import PROPERTIES
-from .report import Finding, Report
+from .report import RISK, Finding, Report
 
 TAKES_PROBABILITIES = Variant(
     "takes probabilities",
@@ -160,15 +167,15 @@ def _best_match(loss, evidence, given):
     Where none agrees, the likeliest evidence and claims, and None.
     """
     tries = [
-        (item, claims, cutoff(loss, item.form, claims))
+        (item, claims, hopeless(loss, item.form, claims))
         for item in evidence
         for claims in _all_claims(loss, item.form, given)
     ]
     for count in range(MOST + 1):
-        for item, claims, eps in tries:
+        for item, claims, told in tries:
             false = _false_claims(claims, said(loss, item.form, given))
             left = count - item.form.probabilities - len(false)
-            found = usual_match(item, claims, eps, left)
+            found = usual_match(item, claims, told, left)
             if found:
                 changes, reduction = found
                 reduction = claims.reduction or reduction
@@ -231,7 +238,8 @@ def _findings(case):
             holds, seen = check(case)
         except Refusal as refusal:
             holds, seen = False, f"{refusal}"
-        yield Finding(name, None if holds is None else bool(holds), seen)
+        known = holds is None or holds == RISK
+        yield Finding(name, holds if known else bool(holds), seen)
 
 
 def _verdict(changes, mistakes, findings):
@@ -244,14 +252,26 @@ def _verdict(changes, mistakes, findings):
 
 
 def _measured_effect(case):
-    """How its gradient compares with focal loss's, hard and easy."""
+    """How its gradient compares with focal loss's: hard, easy, a batch.
+
+    Negative where it points the other way.
+    """
     shown = []
     for x_t, p_t in ((-np.log(9), 0.1), (np.log(9), 0.9)):
         batch = case.margins(x_t)
         try:
-            own = np.abs(case.each(batch).gradient).sum()
+            own = case.each(batch).gradient
         except Refusal:
             return ""
-        ratio = own / case.slope(batch)
+        ratio = _along(own, case.slope(batch))
         shown.append(f"{ratio:.3g} times at p_t = {p_t}")
+    true = true_answer(case.claims, *case.batch).gradient
+    ratio = _along(case.answer.gradient, true)
+    shown.append(f"{ratio:.3g} times on a batch of {len(true)}")
     return "its gradient is focal loss's " + ", ".join(shown)
+
+
+def _along(own, true):
+    """How long `own` is beside `true`; negative where it is against it."""
+    sign = np.sign((own * true).sum()) or 1.0
+    return sign * np.abs(own).sum() / np.abs(true).sum()
