@@ -66,12 +66,14 @@ def _cutoff(far, even, gamma):
 
 def _other_weights(claims, weights):
     """Yield changes to the weights claimed: all larger, or positives'."""
+    if claims.alpha_kind not in _KINDS[claims.task]:
+        return
     if claims.task == "multi-class":
         claimed = claims.alpha if claims.alpha_kind != "none" else 1.0
     else:
         alpha = claims.alpha
         claimed = 1.0 if alpha is None else np.array([1 - alpha, alpha])
-    if not np.all(claimed) or claims.alpha_kind not in _KINDS[claims.task]:
+    if not np.all(claimed):
         return
     ratio = weights / np.asarray(claimed)
     if np.allclose(ratio, ratio[0], rtol=1e-6) and ratio[0] > 1.001:

@@ -148,11 +148,14 @@ def extreme_match(loss, form, claims, changes, rng):
         if not any(c and c.part in base for c in pair)
     ]
     cases = []
-    for low, high, dtype in (
+    ranges = [
         (8, 25, form.dtype),
         (20, 80, torch.float32),
         (110, 150, torch.float32),
-    ):
+    ]
+    if eps:  # about the cut, where one way of cutting shows
+        ranges.append((-np.log(eps) - 1, -np.log(eps) + 1, form.dtype))
+    for low, high, dtype in ranges:
         x_t = rng.uniform(low, high, 6) * np.array([1, -1, 1, -1, 1, -1])
         batch = at_margins(form.task, claims.classes, x_t, rng)
         try:

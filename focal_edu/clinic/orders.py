@@ -39,7 +39,8 @@ def crossed(truth, weights, factor, reduce):
 
 def crossed_weights(truth, weights, factor, reduce):
     """(N, 1) weights times (N,) losses."""
-    return reduce(weights) * reduce(factor(truth) * -truth.log_p)
+    each = weights.expand_as(truth.log_p)
+    return reduce(each) * reduce(factor(truth) * -truth.log_p)
 
 
 def every_pair(truth, weights, factor, reduce):
