@@ -41,7 +41,12 @@ def raises(x, y):
         (returns(np.float64(0.3)), "a NumPy array"),
         (returns(np.ones(3)), "a NumPy array"),
         (returns("loss"), "it returned str, not a tensor"),
-        (returns((1, 2)), "it returned tuple, not a tensor"),
+        (returns((1, 2)), "a tensor (try examine(lambda l, t: f(l, t)[0]))"),
+        (returns({"loss": 1}), "(try examine(lambda l, t: f(l, t)['loss']))"),
+        (
+            lambda x, y, gamma: x,
+            "(try examine(lambda l, t: f(l, t, gamma=...)))",
+        ),
         (lambda x, y: x.detach().mean(), "without a gradient"),
         (lambda x, y: (x > 0).sum(), "a tensor of torch.int64"),
         (lambda x, y: x.new_ones((5, 5)) * x.sum(), "it returned shape"),
@@ -154,7 +159,6 @@ class Registered(LeftBehind):
     [
         (writes, "inputs are untouched"),
         (breaks_in_half, "half precision works"),
-        (broadcasts, "(N, 1) against (N,) is no trap"),
         (LeftBehind(), "its tensors move with the module"),
     ],
 )
@@ -166,6 +170,14 @@ def test_a_property_alone_can_fail(loss, name):
     with pytest.raises(AssertionError, match="FAILS"):
         assert_conforms(loss)
     assert_conforms(loss, except_for=[name])
+
+
+def test_what_fails_only_in_another_use_is_a_risk():
+    report = examine(broadcasts)
+    assert report.conforms
+    assert report.risks == ("(N, 1) against (N,) is caught",)
+    assert "risk  " in str(report) and "FAILS" not in str(report)
+    assert_conforms(broadcasts)
 
 
 def test_a_buffer_is_not_left_behind():
@@ -193,7 +205,7 @@ def test_every_property_can_fail():
         how["gamma"] = 0.5
         seen |= set(examine(build(variant, **how), **how).failing)
     rest = {"inputs are untouched", "half precision works"}
-    rest |= {"(N, 1) against (N,) is no trap"}
+    rest |= {"(N, 1) against (N,) is caught"}
     rest |= {"its tensors move with the module"}
     rest |= {"γ = 0 gives cross entropy", "second derivative is finite"}
     assert seen | rest == set(PROPERTIES)
@@ -224,7 +236,9 @@ def test_a_report_reads_the_same_in_text_and_in_a_notebook():
         assert words in text
         assert escape(words) in html
     assert escape(report.headline) in html
-    assert html.count("<tr>") == len(PROPERTIES) + 1
+    assert html.count("<tr>") == 1 + len(report.failing + report.risks)
+    assert all(name in text and escape(name) in html for name in PROPERTIES)
+    assert len(text.splitlines()) < len(PROPERTIES) + 5
     assert "clcarwin/focal_loss_pytorch#5" in text
 
 

@@ -1,6 +1,6 @@
 """Known mistakes in weights and averages: order, α, reduction."""
 
-from . import rules
+from . import orders, rules
 from .mistakes import CLASSES, ELEMENTWISE, Variant
 
 IN_THE_BATCH = (
@@ -8,7 +8,7 @@ IN_THE_BATCH = (
     Variant(
         "weights inside p_t",
         "order",
-        rules.weights_inside,
+        orders.weights_inside,
         "p_t read back as exp(−α CE): it is p_t^α, not p_t",
         "a class with a small weight looks easy to the factor and is "
         "muted twice",
@@ -18,7 +18,7 @@ IN_THE_BATCH = (
     Variant(
         "modulated after reduction",
         "order",
-        rules.after_reduction,
+        orders.after_reduction,
         "one factor for the whole batch, from its mean cross entropy",
         "every example's gradient is cross entropy's times one number: "
         "nothing is focused on anything",
@@ -27,6 +27,50 @@ IN_THE_BATCH = (
             "ZhaoJ9014/face.evoLVe#180",
             "gokulprasadthekkel/pytorch-multi-class-focal-loss#1",
         ),
+    ),
+    Variant(
+        "modulated after reduction, then weighted",
+        "order",
+        orders.weighted_last,
+        "one factor for the whole batch, from its mean cross entropy, and "
+        "α after that",
+        "every example's gradient is cross entropy's times one number: "
+        "nothing is focused and nothing is balanced",
+        (),
+        alpha=("number", "weights"),
+    ),
+    Variant(
+        "minus sign lost",
+        "order",
+        orders.sign_lost,
+        "−1 times the focal loss: log p_t is negative",
+        "training climbs the loss: every step makes it worse",
+    ),
+    Variant(
+        "factors and losses crossed",
+        "order",
+        orders.crossed,
+        "(N, 1) factors times (N,) cross entropies: N × N products, of "
+        "every example's factor with every example's loss",
+        "the factor is the batch's mean: nothing is focused on anything",
+    ),
+    Variant(
+        "weights and losses crossed",
+        "order",
+        orders.crossed_weights,
+        "(N, 1) weights times (N,) losses: N × N products, of every "
+        "example's weight with every example's loss",
+        "the weight is the batch's mean: nothing is balanced",
+        alpha=("number", "weights"),
+    ),
+    Variant(
+        "logits and targets crossed",
+        "order",
+        orders.every_pair,
+        "(N, 1) logits against (N,) targets: N × N losses, of every logit "
+        "under every target",
+        "every logit is drawn to the share of positives: nothing is learned",
+        tasks=("binary",),
     ),
     # Which weights
     Variant(

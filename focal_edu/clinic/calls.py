@@ -3,8 +3,9 @@
 import contextlib
 import copy
 import io
+import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What a loss is given: shapes, dtypes, logits or probabilities.
+    """What a loss is given: shapes, dtypes, order, logits or probabilities.
 
     `dtype` is float32 for a loss that cannot compute in float64.
     """
@@ -26,6 +27,7 @@ class Form:
     one_hot: bool = False
     integer: bool = False
     probabilities: bool = False
+    exchanged: bool = False
     dtype: torch.dtype = torch.float64
 
     def tensors(self, logits, targets):
@@ -42,7 +44,7 @@ class Form:
             logits = logits.softmax(1)
         elif self.probabilities:
             logits = logits.sigmoid()
-        return logits, targets
+        return (targets, logits) if self.exchanged else (logits, targets)
 
     def __str__(self):
         kind = "probabilities" if self.probabilities else "logits"
@@ -52,7 +54,8 @@ class Form:
             shapes = "(N, C), (N, C)"
         else:
             shapes = "(N, C), (N, 1)" if self.column else "(N, C), (N,)"
-        return f"{self.task}, {kind} and targets of shape {shapes}"
+        order = ", targets first" if self.exchanged else ""
+        return f"{self.task}, {kind} and targets of shape {shapes}{order}"
 
 
 FORMS = (
@@ -66,6 +69,7 @@ FORMS = (
     Form("binary", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
 )
+EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def value_of(loss, logits, targets):
         with quiet():
             value = loss(logits, targets)
     except Exception as error:
-        line = f"it raised {in_one_line(error)}{_hint(loss)}"
+        line = f"it raised {in_one_line(error)}{_hint(loss, error)}"
         raise Refusal(line) from None
     return _tensor(value, loss)
 
@@ -161,10 +165,19 @@ def in_one_line(error):
     return f"{type(error).__name__}: {said}"
 
 
-def _hint(loss):
-    if not isinstance(loss, type):
-        return ""
-    return " (it is a class: examine an instance of it)"
+def _hint(loss, outcome):
+    """What to examine instead, after what it raised or returned."""
+    missing = re.search(r"missing .*argument.*?: '(\w+)'", f"{outcome}")
+    call = None
+    if isinstance(loss, type):
+        return " (it is a class: examine an instance of it)"
+    if isinstance(outcome, TypeError) and missing:
+        call = f"f(l, t, {missing[1]}=...)"
+    if isinstance(outcome, tuple | list):
+        call = "f(l, t)[0]"
+    if isinstance(outcome, dict) and outcome:
+        call = f"f(l, t)[{next(iter(outcome))!r}]"
+    return f" (try examine(lambda l, t: {call}))" if call else ""
 
 
 def _rows(array):
@@ -192,7 +205,8 @@ def _tensor(value, loss):
         )
     if not isinstance(value, torch.Tensor):
         raise Refusal(
-            f"it returned {type(value).__name__}, not a tensor{_hint(loss)}"
+            f"it returned {type(value).__name__}, not a tensor"
+            f"{_hint(loss, value)}"
         )
     if not value.is_floating_point():
         raise Refusal(f"it returned a tensor of {value.dtype}")

@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 from dataclasses import dataclass, field
+from itertools import product
 from numbers import Real
 
 import numpy as np
@@ -90,7 +91,7 @@ def candidates(loss, form, given, classes):
     fitted_gamma, fitted_alphas = _fit(loss, form, classes)
     read_gamma, read_alpha = _read_gamma(loss), _read_alpha(loss, form.task)
     read_reduction = _read(loss, "reduction")
-    gammas = _choices(gamma, read_gamma, fitted_gamma, 2.0)
+    gammas = _choices(gamma, read_gamma, *fitted_gamma, 2.0)
     alphas = _choices(alpha, read_alpha, *fitted_alphas)
     if reduction == GUESS:
         known = read_reduction in REDUCTIONS
@@ -202,13 +203,20 @@ def _read_gamma(loss):
 
 
 def _read_alpha(loss, task):
-    """The α that a loss carries; −1 and an absent one say nothing."""
-    for name in ("alpha", "weight"):
-        value = _read(loss, name)
-        if value is None or (isinstance(value, Real) and value < 0):
-            continue
+    """The α that a loss, or a module in it, carries.
+
+    None, −1 and 1, by which many mean "no α", say nothing.
+    """
+    is_module = isinstance(loss, torch.nn.Module)
+    parts = [loss, *(loss.children() if is_module else ())]
+    for part, name in product(parts, ("alpha", "weight")):
+        value = _read(part, name)
         if isinstance(value, torch.Tensor):
             value = value.tolist()
+        if value is None or (
+            isinstance(value, Real) and (value < 0 or value == 1)
+        ):
+            continue
         try:
             return _alpha(value, task)
         except (TypeError, ValueError):
@@ -217,24 +225,31 @@ def _read_alpha(loss, task):
 
 
 def _fit(loss, form, classes):
-    """γ and the α that two single examples of each class suggest."""
+    """The γ and the α that two single examples of each class suggest."""
     classes = classes if form.task == "multi-class" else 2
     x_t = np.array([-1.5, 0.5])
-    rows = [_at_margin(form.task, x_t, k, classes) for k in range(classes)]
+    rows = [one_class(form.task, x_t, k, classes) for k in range(classes)]
     try:
         ratios = np.array(
             [ask_each(loss, form, *row).value for row in rows]
         ) / np.logaddexp(0, -x_t)
     except Refusal:
-        return GUESS, (None,)
-    if not (np.isfinite(ratios).all() and (ratios > 0).all()):
-        return GUESS, (None,)
+        return (), (None,)
+    ratios = np.abs(ratios)
+    if not (np.isfinite(ratios).all() and (ratios[-1] > 0).all()):
+        return (), (None,)
     log_q = -np.logaddexp(0, x_t)
     slope = np.diff(np.log(ratios[-1])).item() / np.diff(log_q).item()
-    gamma = abs(round(slope, 4)) if slope > -1e-6 else GUESS
-    power = 0.0 if gamma == GUESS else gamma
-    weights = ratios[:, 0] / np.exp(power * log_q[0])
-    return gamma, _fitted_alphas(form.task, weights)
+    gamma = abs(round(slope, 4)) if slope > -1e-6 else 0.0
+    weights = ratios[:, 0] / np.exp(gamma * log_q[0])
+    gammas = (_snapped(gamma), gamma) if slope > -1e-6 else ()
+    return gammas, _fitted_alphas(form.task, weights)
+
+
+def _snapped(gamma):
+    """The two decimals that a γ was probably written with."""
+    near = round(gamma, 2)
+    return near if abs(near - gamma) < 2e-3 else gamma
 
 
 def _fitted_alphas(task, weights):
@@ -249,8 +264,8 @@ def _fitted_alphas(task, weights):
     return (positives, None) if 0 <= positives <= 1 else (None,)
 
 
-def _at_margin(task, x_t, label, classes):
-    """Logits of the given margins, and the targets that they belong to."""
+def one_class(task, x_t, label, classes):
+    """Return logits of the given margins, and targets of one class."""
     targets = np.full(len(x_t), label)
     if task == "multi-class":
         logits = np.zeros((len(x_t), classes))

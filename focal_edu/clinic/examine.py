@@ -6,23 +6,15 @@ import numpy as np
 import torch
 
 from . import rules
-from .calls import FORMS, Refusal
+from .calls import Refusal
 from .case import Case
-from .claims import (
-    GUESS,
-    can_have,
-    candidates,
-    check_claims,
-    number_of_classes,
-    said,
-    show,
-    task_of,
-)
+from .claims import GUESS, check_claims, said, task_of
 from .example import smallest_example
-from .match import MOST, cutoff, extreme_match, gather, usual_match
+from .explain import first_match
+from .match import extreme_match, true_answer
 from .mistakes import Variant
 from .properties import PROPERTIES
-from .report import Finding, Report
+from .report import RISK, Finding, Report
 
 TAKES_PROBABILITIES = Variant(
     "takes probabilities",
@@ -32,6 +24,13 @@ TAKES_PROBABILITIES = Variant(
     "given logits it fails or is NaN; given probabilities it is infinite or "
     "NaN as soon as one rounds to 0 or 1",
     ("mkocabas/focal-loss-keras#17",),
+)
+TAKES_TARGETS_FIRST = Variant(
+    "takes targets first",
+    "input",
+    None,
+    "the focal loss if called as loss(targets, logits)",
+    "called as PyTorch's losses are, it takes logits for targets",
 )
 
 
@@ -78,10 +77,10 @@ def examine(
     task, *given = check_claims(task, gamma, alpha, reduction)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     task = task_of(loss, task)
-    evidence, trouble = _forms_it_answers(loss, task, given[1], seed)
-    if not evidence:
+    found, trouble = first_match(loss, task, given, seed)
+    if not found:
         return Report("refused", trouble=trouble, title=title)
-    evidence, claims, changes = _best_match(loss, evidence, given)
+    evidence, claims, changes = found
     form = evidence.form
     mistakes = changes or ()
     if changes is not None:
@@ -89,6 +88,8 @@ def examine(
         mistakes += extreme_match(loss, form, claims, changes, rng) or ()
     if form.probabilities:
         mistakes = (*mistakes, TAKES_PROBABILITIES)
+    if form.exchanged:
+        mistakes = (*mistakes, TAKES_TARGETS_FIRST)
     claims = _as_claimed(claims, said(loss, form, given), mistakes)
     case = Case(loss, form, claims, evidence.rtol, seed)
     findings = tuple(_findings(case))
@@ -131,79 +132,9 @@ def assert_conforms(loss, *, except_for=(), **claims):
         )
     report = examine(loss, **claims)
     failing = set(report.failing) - set(except_for)
-    if failing or report.verdict == "refused":
+    unseen = report.mistakes and not report.failing
+    if failing or unseen or report.verdict == "refused":
         raise AssertionError(f"{report}")
-
-
-def _forms_it_answers(loss, task, alpha, seed):
-    """Evidence on each form of call that answers; why others do not."""
-    found, trouble = {}, {}
-    classes = number_of_classes(loss, alpha)
-    for form in FORMS:
-        if task not in (GUESS, form.task) or not can_have(form.task, alpha):
-            continue
-        for dtype in (torch.float64, torch.float32):
-            form = replace(form, dtype=dtype)
-            try:
-                evidence = gather(loss, form, classes, seed)
-            except Refusal as refusal:
-                trouble.setdefault(f"{refusal}", f"{form}: {refusal}")
-            else:
-                found.setdefault((form.task, form.probabilities), evidence)
-                break
-    return list(found.values()), tuple(trouble.values())
-
-
-def _best_match(loss, evidence, given):
-    """The evidence, claims and changes that agree: the fewest changes.
-
-    Where none agrees, the likeliest evidence and claims, and None.
-    """
-    tries = [
-        (item, claims, cutoff(loss, item.form, claims))
-        for item in evidence
-        for claims in _all_claims(loss, item.form, given)
-    ]
-    for count in range(MOST + 1):
-        for item, claims, eps in tries:
-            false = _false_claims(claims, said(loss, item.form, given))
-            left = count - item.form.probabilities - len(false)
-            found = usual_match(item, claims, eps, left)
-            if found:
-                changes, reduction = found
-                reduction = claims.reduction or reduction
-                claims = replace(claims, reduction=reduction)
-                return item, claims, (*false, *changes)
-    return (*tries[0][:2], None)
-
-
-def _all_claims(loss, form, given):
-    """What was claimed, filled in; then what it does where that is false."""
-    classes = number_of_classes(loss, given[1])
-    likely = list(candidates(loss, form, given, classes))
-    fitted = candidates(loss, form, (GUESS, GUESS, given[2]), classes)
-    one_number = likely[0].alpha_kind == "number"
-    return likely + [
-        claims
-        for claims in fitted
-        if claims not in likely
-        and not (one_number and claims.alpha_kind == "weights")
-    ]
-
-
-def _false_claims(claims, said):
-    """A mistake for each γ and α that was said and that it does not use."""
-    return tuple(
-        Variant(
-            f"{name} is {show(getattr(claims, name))}",
-            "claim",
-            None,
-            f"the focal loss of another {name}: not {show(value)}",
-            "you tune a number that is not the one in use",
-        )
-        for name, value in zip(("gamma", "alpha"), said, strict=True)
-        if value != GUESS and value != getattr(claims, name)
-    )
 
 
 def _as_claimed(claims, said, mistakes):
@@ -231,7 +162,8 @@ def _findings(case):
             holds, seen = check(case)
         except Refusal as refusal:
             holds, seen = False, f"{refusal}"
-        yield Finding(name, None if holds is None else bool(holds), seen)
+        known = holds is None or holds == RISK
+        yield Finding(name, holds if known else bool(holds), seen)
 
 
 def _verdict(changes, mistakes, findings):
@@ -244,14 +176,26 @@ def _verdict(changes, mistakes, findings):
 
 
 def _measured_effect(case):
-    """How its gradient compares with focal loss's, hard and easy."""
+    """How its gradient compares with focal loss's: hard, easy, a batch.
+
+    Negative where it points the other way.
+    """
     shown = []
     for x_t, p_t in ((-np.log(9), 0.1), (np.log(9), 0.9)):
         batch = case.margins(x_t)
         try:
-            own = np.abs(case.each(batch).gradient).sum()
+            own = case.each(batch).gradient
         except Refusal:
             return ""
-        ratio = own / case.slope(batch)
+        ratio = _along(own, case.slope(batch))
         shown.append(f"{ratio:.3g} times at p_t = {p_t}")
+    true = true_answer(case.claims, *case.batch).gradient
+    ratio = _along(case.answer.gradient, true)
+    shown.append(f"{ratio:.3g} times on a batch of {len(true)}")
     return "its gradient is focal loss's " + ", ".join(shown)
+
+
+def _along(own, true):
+    """How long `own` is beside `true`; negative where it is against it."""
+    sign = np.sign((own * true).sum()) or 1.0
+    return sign * np.abs(own).sum() / np.abs(true).sum()

@@ -14,6 +14,7 @@ from .. import gradients, reference
 from . import rules
 from .calls import Answer, Form, Refusal, ask, ask_each, fresh
 from .claims import REDUCTIONS
+from .hopeless import hopeless
 from .mistakes import Variant
 from .variants import PARTS, RIGHT, VARIANTS, build
 
@@ -103,24 +104,27 @@ def gather(loss, form, classes, seed):
     return Evidence(form, batches, answers, rtol)
 
 
-def usual_match(evidence, claims, eps, count):
+def usual_match(evidence, claims, told, count):
     """Return (changes, reduction) that agree, with `count` changes."""
-    for changes in recipes(claims, eps, count):
+    for changes in recipes(claims, told, count):
         settled = any(change.part == "reduction" for change in changes)
         for reduction in claims.reductions[: 1 if settled else None]:
-            if _agree(evidence, claims, changes, reduction, eps):
+            if _agree(evidence, claims, changes, reduction, told.eps):
                 return changes, None if settled else reduction
     return None
 
 
-def recipes(claims, eps, count):
-    """Yield the combinations of `count` changes to the loss claimed."""
-    for first in [None, *_options("probability", claims, eps=eps)]:
+def recipes(claims, told, count):
+    """Yield the combinations of `count` changes to the loss claimed.
+
+    `told` is what hopeless examples told: an ε, weights that are used.
+    """
+    for first in [None, *_options("probability", claims, eps=told.eps)]:
         task = (first and first.reads_as) or claims.task
         options = [
             _options("factor", claims, task),
-            _options("order", claims, task),
-            _options("alpha", claims, task),
+            _options("order", claims, task, weighted=bool(told.weights)),
+            [*_options("alpha", claims, task), *told.weights],
             _options("reduction", claims) + _other_reductions(claims),
         ]
         rest = count - (first is not None)
@@ -136,7 +140,7 @@ def extreme_match(loss, form, claims, changes, rng):
     changes = [change for change in changes if change.part in PARTS]
     probabilities = [c for c in VARIANTS if c.part == "probability"]
     factors = [c for c in VARIANTS if c.part == "factor" and c.extreme]
-    eps = cutoff(loss, form, claims)
+    eps = hopeless(loss, form, claims).eps
     probabilities = [c for c in probabilities if c.extreme or (c.eps and eps)]
     tries = [
         [c for c in pair if c]
@@ -144,11 +148,14 @@ def extreme_match(loss, form, claims, changes, rng):
         if not any(c and c.part in base for c in pair)
     ]
     cases = []
-    for low, high, dtype in (
+    ranges = [
         (8, 25, form.dtype),
         (20, 80, torch.float32),
         (110, 150, torch.float32),
-    ):
+    ]
+    if eps:  # about the cut, where one way of cutting shows
+        ranges.append((-np.log(eps) - 1, -np.log(eps) + 1, form.dtype))
+    for low, high, dtype in ranges:
         x_t = rng.uniform(low, high, 6) * np.array([1, -1, 1, -1, 1, -1])
         batch = at_margins(form.task, claims.classes, x_t, rng)
         try:
@@ -185,15 +192,19 @@ def close(a, b, rtol):
     return np.allclose(a, b, rtol, atol, equal_nan=True)
 
 
-def _options(part, claims, task=None, eps=None):
-    """The mistakes in one part that this task and this α can show."""
+def _options(part, claims, task=None, eps=None, weighted=False):
+    """The mistakes in one part that this task and this α can show.
+
+    A loss that is `weighted`, though no α is claimed, shows more of them.
+    """
+    kinds = {claims.alpha_kind, "number" if weighted else claims.alpha_kind}
     return [
         v
         for v in VARIANTS
         if v.part == part
         and not v.extreme
         and (task or claims.task) in v.tasks
-        and claims.alpha_kind in v.alpha
+        and kinds & set(v.alpha)
         and (v.eps is None or eps)
     ]
 
@@ -274,23 +285,3 @@ def _by_row(array):
     rows = array.reshape(len(array), -1)
     bad = ~np.isfinite(rows).all(axis=1, keepdims=True)
     return np.where(bad, np.nan, rows)
-
-
-def cutoff(loss, form, claims):
-    """The ε at which the loss of a hopeless example is cut off, if it is."""
-    rng = np.random.default_rng(0)
-    x_t = np.array([-50.0, 0.0])
-    try:
-        hopeless, even = (
-            ask_each(
-                loss,
-                form,
-                *at_margins(form.task, claims.classes, x_t[i : i + 1], rng),
-            ).value.item()
-            for i in range(2)
-        )
-    except Refusal:
-        return None
-    ratio = even / (0.5**claims.gamma * np.log(2))
-    eps = np.exp(-hopeless / ratio) if ratio > 0 else np.nan
-    return float(eps) if 1e-20 < eps < 0.1 else None

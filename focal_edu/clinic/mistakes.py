@@ -67,6 +67,17 @@ IN_THE_EXAMPLE = (
         eps=1e-7,
     ),
     Variant(
+        "p clipped, not p_t",
+        "probability",
+        rules.clipped_first,
+        "p clamped to [ε, 1 − ε], where 1 − ε is rounded",
+        "positives with p below ε have no gradient; for ε below 6e-8, "
+        "1 − ε is 1 in float32, and negatives have an infinite loss",
+        (),
+        ELEMENTWISE,
+        eps=1e-8,
+    ),
+    Variant(
         "eps added inside the log",
         "probability",
         rules.added,
@@ -74,6 +85,15 @@ IN_THE_EXAMPLE = (
         "the gradient of examples with p_t below ε fades to nothing",
         ("kornia/kornia#918",),
         eps=1e-7,
+    ),
+    Variant(
+        "eps added to p_t",
+        "probability",
+        rules.shifted,
+        "p_t + ε in the logarithm and in the factor",
+        "the gradient of examples with p_t below ε fades to nothing",
+        (),
+        eps=1e-4,
     ),
     Variant(
         "squashed twice",

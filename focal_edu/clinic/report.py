@@ -4,15 +4,19 @@ from dataclasses import dataclass, field
 from html import escape
 
 LEFT = " style='text-align:left'"
-MARKS = {True: "holds", False: "FAILS", None: "not tested"}
+RISK = "risk"
+MARKS = {True: "holds", False: "FAILS", None: "not tested", RISK: "risk"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One property: does it hold (None: not tested), and what was seen."""
+    """One property: does it hold (None: not tested), and what was seen.
+
+    `RISK` stands for what fails only in a use that was not claimed.
+    """
 
     name: str
-    holds: bool | None
+    holds: bool | str | None
     seen: str = ""
 
 
@@ -48,6 +52,11 @@ class Report:
         return tuple(f.name for f in self.findings if f.holds is False)
 
     @property
+    def risks(self):
+        """The names of the properties that fail in a use not claimed."""
+        return tuple(f.name for f in self.findings if f.holds == RISK)
+
+    @property
     def conforms(self):
         """Whether it was examined and no property fails."""
         return self.verdict == "right"
@@ -55,7 +64,7 @@ class Report:
     @property
     def headline(self):
         """The verdict in one line."""
-        count = len([f for f in self.findings if f.holds is not None])
+        count = len([f for f in self.findings if f.holds is True])
         return {
             "right": f"This is the focal loss: {count} properties hold.",
             "known": "Not the focal loss it is held against: "
@@ -89,24 +98,32 @@ class Report:
         lines = [f"{self.title}: {self.headline}"]
         lines += [f"  {name + ':':<14}{text}" for name, text in self._notes()]
         for finding in self.findings:
-            line = f"  {MARKS[finding.holds]:<11} {finding.name}"
-            shown = finding.seen if finding.holds is not True else ""
-            lines.append(f"{line}: {shown}" if shown else line)
+            if finding.holds in (False, RISK):
+                line = f"  {MARKS[finding.holds]:<13} {finding.name}"
+                lines.append(f"{line}: {finding.seen}")
+        lines += [f"  {name + ':':<14}{text}" for name, text in self._rest()]
         return "\n".join(lines)
+
+    def _rest(self):
+        """Yield the properties that hold, and those not tested, in a line."""
+        for holds, heading in ((True, "Holds"), (None, "Not tested")):
+            found = [
+                f"{f.name} ({f.seen})" if holds is None else f.name
+                for f in self.findings
+                if f.holds is holds
+            ]
+            if found:
+                yield heading, "; ".join(found)
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        notes = "".join(
-            f"<p style='margin:2px 0'><b>{escape(name)}</b> {escape(text)}"
-            "</p>"
-            for name, text in self._notes()
-        )
         rows = "".join(
             f"<tr><td{LEFT}>{escape(f.name)}</td>"
             f"<td{LEFT}>{_mark(f.holds)}</td><td{LEFT}>"
-            f"{escape(f.seen) if f.holds is not True else ''}</td></tr>"
+            f"{escape(f.seen)}</td></tr>"
             for f in self.findings
+            if f.holds in (False, RISK)
         )
         table = (
             f"<table><thead><tr><th{LEFT}>property</th><th></th>"
@@ -116,9 +133,17 @@ class Report:
         )
         return (
             f"<p><b>{escape(self.title)}: {escape(self.headline)}</b></p>"
-            + notes
+            + _paragraphs(self._notes())
             + table
+            + _paragraphs(self._rest())
         )
+
+
+def _paragraphs(notes):
+    return "".join(
+        f"<p style='margin:2px 0'><b>{escape(name)}</b> {escape(text)}</p>"
+        for name, text in notes
+    )
 
 
 def _mark(holds):

@@ -49,7 +49,20 @@ def rounded_products(batch, eps=None):
 def clipped(batch, eps):
     """p_t cut off at ε and 1 − ε."""
     p = _probability(batch).clamp(eps, 1 - eps)
-    return Truth(p.log(), (-p).log1p(), _positive(batch))
+    return Truth(p.log(), _log_rest(p), _positive(batch))
+
+
+def clipped_first(batch, eps):
+    """p, not p_t, cut off at ε and 1 − ε, which may round to 1."""
+    p = batch.logits.sigmoid().clamp(eps, 1 - eps)
+    p = torch.where(batch.targets > 0, p, 1 - p)
+    return Truth(p.log(), _log_rest(p), _positive(batch))
+
+
+def shifted(batch, eps):
+    """p_t + ε in place of p_t, in the factor too."""
+    p = _probability(batch) + eps
+    return Truth(p.log(), _log_rest(p), _positive(batch))
 
 
 def added(batch, eps):
@@ -124,23 +137,6 @@ def absent(truth, gamma):
     return torch.ones_like(truth.log_p)
 
 
-# In which order ------------------------------------------------------------
-
-
-def each_example(truth, weights, factor, reduce):
-    return reduce(weights * factor(truth) * -truth.log_p)
-
-
-def weights_inside(truth, weights, factor, reduce):
-    ce = weights * -truth.log_p
-    return reduce(factor(_read_back(ce, truth.positive)) * ce)
-
-
-def after_reduction(truth, weights, factor, reduce):
-    ce = reduce(weights * -truth.log_p)
-    return factor(_read_back(ce, truth.positive)) * ce
-
-
 # Which weights: kept.alpha is None, a number, or one number a class ---------
 
 
@@ -172,6 +168,14 @@ def alike(kept, truth, batch):
 
 def positives_only(kept, truth, batch):
     return _pick(truth, kept.alpha, 1.0)
+
+
+def scaled(kept, truth, batch, by):
+    return by * paired(kept, truth, batch)
+
+
+def positives_times(kept, truth, batch, by):
+    return _pick(truth, by, 1.0)
 
 
 def squared(kept, truth, batch):
@@ -246,6 +250,11 @@ def _probability(batch):
     return p.gather(1, batch.targets.unsqueeze(1))[:, 0]
 
 
+def _log_rest(p):
+    """log(1 − p), flat where p has been rounded to 1."""
+    return (1 - p).clamp(min=torch.finfo(p.dtype).tiny).log()
+
+
 def _positive(batch):
     """y = 1; among classes, every one but class 0, the background."""
     return batch.targets > 0
@@ -254,9 +263,3 @@ def _positive(batch):
 def _pick(truth, positives, negatives):
     weights = torch.full_like(truth.log_p, negatives)
     return weights.masked_fill(truth.positive, positives)
-
-
-def _read_back(ce, positive):
-    """p_t as read off a cross entropy: exp(−CE)."""
-    ce = ce.clamp(min=torch.finfo(ce.dtype).tiny)
-    return Truth(-ce, (-(-ce).expm1()).log(), positive)

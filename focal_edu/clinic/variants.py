@@ -6,9 +6,10 @@ combine: a loss may detach p_t *and* give α to class 0.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from types import SimpleNamespace
 
-from . import rules
+from . import orders, rules
 from .balance import IN_THE_BATCH
 from .mistakes import IN_THE_EXAMPLE, Variant
 
@@ -18,7 +19,7 @@ VARIANTS = (*IN_THE_EXAMPLE, *IN_THE_BATCH)
 RIGHT = {
     "probability": rules.stable,
     "factor": rules.focal,
-    "order": rules.each_example,
+    "order": orders.each_example,
     "alpha": rules.paired,
     "reduction": {
         "none": rules.unreduced,
@@ -65,6 +66,12 @@ def build(
     callable of (logits, targets), differentiable PyTorch tensors
     """
     changes = [named(c) if isinstance(c, str) else c for c in changes]
+    for one, other in combinations(changes, 2):
+        if one.part == other.part:
+            raise ValueError(
+                f"changes must be one for each part, got {one.name!r} and "
+                f"{other.name!r}, both of the {one.part}"
+            )
     parts = {part: right(part, task, reduction).rule for part in PARTS}
     parts |= {change.part: change.rule for change in changes}
     shifts = [change.eps for change in changes if change.eps]

@@ -1,0 +1,200 @@
+"""Losses as people write them, found by readers: none is misjudged."""
+
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from focal_edu.clinic import assert_conforms, build, examine
+
+
+def bce(x, y, reduction="none", **how):
+    return F.binary_cross_entropy_with_logits(
+        x, y, reduction=reduction, **how
+    )
+
+
+def from_probabilities(x, y, reduction="none"):
+    return F.binary_cross_entropy(x.sigmoid(), y, reduction=reduction)
+
+
+class Textbook(torch.nn.Module):
+    """α outside of all, cross entropy reduced before or after."""
+
+    def __init__(self, entropy, alpha=1, gamma=2, first="none"):
+        super().__init__()
+        self.entropy, self.alpha, self.gamma = entropy, alpha, gamma
+        self.first = first
+
+    def forward(self, x, y):
+        ce = self.entropy(x, y, reduction=self.first)
+        factor = (1 - torch.exp(-ce)) ** self.gamma
+        return (self.alpha * factor * ce).mean()
+
+
+@pytest.mark.parametrize(
+    "entropy", [bce, from_probabilities, F.cross_entropy]
+)
+def test_alpha_one_means_none(entropy):
+    report = examine(Textbook(entropy))
+    assert report.names in ((), ("log of a rounded probability",)), report
+    assert report.claims.alpha is None
+    assert not report.failing or entropy is from_probabilities
+
+
+def test_alpha_one_may_still_silence_negatives():
+    def loss(x, y, alpha=1):
+        ce = bce(x, y)
+        return (alpha * y * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    report = examine(loss)
+    assert report.conforms and report.claims.alpha == 1
+
+
+@pytest.mark.parametrize(
+    "entropy", [bce, from_probabilities, F.cross_entropy]
+)
+@pytest.mark.parametrize("alpha", [0.75, 0.8, 0.25])
+def test_alpha_after_a_factor_of_the_whole_batch(entropy, alpha):
+    report = examine(Textbook(entropy, alpha, first="mean"))
+    last = "every class" if entropy is F.cross_entropy else "both"
+    batch = "modulated after reduction, then weighted"
+    assert report.names[:2] == (batch, f"alpha to {last}"), report
+
+
+def test_numbers_written_into_the_loss():
+    def loss(x, y):
+        ce = bce(x, y)
+        return (0.25 * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    assert examine(loss).names == ("alpha to both",)
+
+
+def test_class_weights_may_sit_in_a_part_of_the_loss():
+    class MeanFirst(torch.nn.Module):
+        def __init__(self, weight, gamma=2):
+            super().__init__()
+            self.gamma, self.ce = gamma, torch.nn.CrossEntropyLoss(weight)
+
+        def forward(self, z, t):
+            ce = self.ce(z, t)
+            return (1 - torch.exp(-ce)) ** self.gamma * ce
+
+    report = examine(MeanFirst(torch.tensor([0.25, 0.75, 0.5])))
+    names = ("modulated after reduction", "mean over the weights")
+    assert report.names == names, report
+
+
+def lost_sign(x, y, gamma=2):
+    p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid())
+    return ((1 - p_t) ** gamma * F.logsigmoid(x * (2 * y - 1))).mean()
+
+
+def crossed(z, t, gamma=2):
+    p_t = z.softmax(1).gather(1, t.view(-1, 1))
+    return (
+        (1 - p_t) ** gamma * F.cross_entropy(z, t, reduction="none")
+    ).mean()
+
+
+def crossed_weights(z, t, gamma=2, alpha=(0.2, 0.5, 0.9)):
+    ce = F.cross_entropy(z, t, reduction="none")
+    weights = torch.tensor(alpha, dtype=z.dtype)[t].view(-1, 1)
+    return (weights * (1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+def every_pair(x, y, gamma=2):
+    x, p = x.view(-1, 1), x.view(-1, 1).sigmoid()
+    positive = y * (1 - p) ** gamma * F.logsigmoid(x)
+    return -(positive + (1 - y) * p**gamma * F.logsigmoid(-x)).mean()
+
+
+def doubled(x, y):
+    return Textbook(bce, alpha=2)(x, y)
+
+
+def weighted_inside(x, y, gamma=2):
+    ce = bce(x, y, pos_weight=torch.tensor(3.0))
+    return ((1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+def weighted_outside(x, y, gamma=2):
+    ce = bce(x, y)
+    return ((2 * y + 1) * (1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "names"),
+    [
+        (lost_sign, {"minus sign lost"}),
+        (crossed, {"factors and losses crossed"}),
+        (crossed_weights, {"weights and losses crossed"}),
+        (every_pair, {"logits and targets crossed"}),
+        (doubled, {"scaled by 2"}),
+        (Textbook(bce, alpha=2), {"scaled by 2"}),
+        (weighted_inside, {"weights inside p_t", "pos_weight is 3"}),
+        (weighted_outside, {"pos_weight is 3"}),
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_plain_slips_are_named(loss, names, seed):
+    assert set(examine(loss, seed=seed).names) == names
+
+
+def repaired(x, y, eps, where, gamma=2):
+    """A rounded probability, kept from 0 in one of four ways."""
+    p = x.sigmoid()
+    p = p.clamp(eps, 1 - eps) if where == "p" else p
+    p_t = p * y + (1 - p) * (1 - y)
+    p_t = p_t.clamp(eps, 1 - eps) if where == "p_t" else p_t
+    p_t = p_t + eps if where == "added" else p_t
+    inside = p_t + eps if where == "inside" else p_t
+    return -((1 - p_t) ** gamma * inside.log()).mean()
+
+
+@pytest.mark.parametrize("eps", [1e-8, 1e-7, 1e-4, 1e-3])
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ("p", {"p_t clipped", "p clipped, not p_t"}),
+        ("p_t", {"p_t clipped"}),
+        ("added", {"eps added to p_t", "eps added inside the log"}),
+        ("inside", {"eps added inside the log"}),
+    ],
+)
+def test_any_small_number_is_named(where, names, eps, recwarn):
+    report = examine(partial(repaired, eps=eps, where=where), gamma=2)
+    assert len(report.names) == 1 and set(report.names) <= names, report
+    assert not recwarn.list and "nan of it" not in str(report)
+
+
+@pytest.mark.parametrize("eps", [1e-4, 1e-3])
+def test_a_small_number_is_not_another_gamma(eps):
+    def loss(z, t, gamma=2):
+        p_t = z.softmax(1).gather(1, t.view(-1, 1))[:, 0] + eps
+        return -((1 - p_t) ** gamma * p_t.log()).mean()
+
+    assert examine(loss).names == ("eps added to p_t",)
+
+
+def test_targets_may_come_first():
+    right = build(gamma=2, alpha=0.25)
+    report = examine(lambda t, x: right(x, t), gamma=2, alpha=0.25)
+    assert report.names == ("takes targets first",) and not report.failing
+    with pytest.raises(AssertionError, match="takes targets first"):
+        assert_conforms(lambda t, x: right(x, t))
+
+
+def test_one_label_is_likelier_than_several():
+    def loss(x, y, alpha=0.25):
+        ce = bce(x, y)
+        elements = alpha * (1 - torch.exp(-ce)) ** 2 * ce
+        return elements.sum() / len(x)
+
+    assert examine(loss).claims.task == "binary"
+
+
+def test_two_changes_of_one_part_are_an_error():
+    with pytest.raises(ValueError, match="one for each part"):
+        build("p_t detached", "wrong negative branch")
