@@ -98,7 +98,7 @@ def gather(loss, form, classes, seed):
     one, two = (usual_batch(form.task, classes, rng) for _ in range(2))
     copy, batches = fresh(loss, form.dtype), (one, two, one)
     answers = tuple(ask(copy, form, *batch) for batch in batches)
-    nudged = ask(fresh(loss, form.dtype), form, one[0] + 1e-11, one[1])
+    nudged = ask(fresh(loss, form.dtype), form, one[0] * (1 + 1e-11), one[1])
     coarse = np.array_equal(nudged.gradient, answers[0].gradient)
     rtol = 2e-4 if coarse else 1e-7
     return Evidence(form, batches, answers, rtol)
