@@ -299,7 +299,7 @@ def test_a_right_formula_that_breaks_at_small_gamma_says_so():
     report, name = examine(loss), "finite at γ = 0.5 in float32"
     assert report.conforms and report.risks == (name,)
     assert (report.claims.gamma, report.claims.alpha) == (2, 0.25)
-    assert examine(partial(loss, gamma=0.5), gamma=0.5).failing == (name,)
+    assert name in examine(partial(loss, gamma=0.5), gamma=0.5).failing
 
 
 # What is neither right nor known
