@@ -24,7 +24,7 @@ def map_of_breaks(figure, forms, dtype):
     Each cell shows the worst outcome of value and gradient, of either label,
     at a γ and a logit x_t of the truth. Forms take logits, targets and γ.
     """
-    figure.set_size_inches(9, 6.4)
+    figure.set_size_inches(9, 5.6)
     panels = figure.subplots(2, 3, sharex=True, sharey=True).flat
     seen = []
     for axes, (name, form) in zip(panels, forms.items(), strict=True):
