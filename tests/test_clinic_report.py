@@ -57,6 +57,12 @@ def raises(x, y):
             "does not depend on the logits",
         ),
         (torch.nn.Linear, "it is a class: examine an instance"),
+        (lambda x, y: exit(), "it raised SystemExit"),
+        (lambda x, y: (x * math.nan).mean(), "it is NaN or infinite"),
+        (
+            lambda x, y: {"loss": by_softplus(x, y).mean()},
+            "(try examine(lambda l, t: f(l, t)['loss']))",
+        ),
     ],
 )
 def test_bad_callables_get_a_clear_line(loss, line, capsys):

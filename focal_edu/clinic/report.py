@@ -66,9 +66,10 @@ class Report:
         count = len([f for f in self.findings if f.holds is True])
         n = len(self.risks)
         risk = f"; {n} would fail in another use" if n else ""
+        plain = self.claims and self.claims.gamma == 0
+        what = "cross entropy (γ = 0)" if plain else "the focal loss"
         return {
-            "right": f"This is the focal loss: {count} properties hold"
-            f"{risk}.",
+            "right": f"This is {what}: {count} properties hold{risk}.",
             "known": "Not the focal loss it is held against: "
             + "; ".join(self.names)
             + ".",
