@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from focal_edu.clinic import assert_conforms, build, examine
+from focal_edu.clinic.calls import Form
+from focal_edu.clinic.match import gather
 
 
 def bce(x, y, reduction="none", **how):
@@ -84,6 +86,7 @@ def test_class_weights_may_sit_in_a_part_of_the_loss():
     report = examine(MeanFirst(torch.tensor([0.25, 0.75, 0.5])))
     names = ("modulated after reduction", "mean over the weights")
     assert report.names == names, report
+    assert report.claims.alpha == (0.25, 0.75, 0.5)
 
 
 def lost_sign(x, y, gamma=2):
@@ -253,6 +256,17 @@ def test_class_weights_written_into_the_loss(loss, names, table, monkeypatch):
     torch.testing.assert_close(found, torch.tensor(table[:size]) / table[0])
 
 
+def test_one_hot_probabilities_of_keras():
+    def loss(y_true, y_pred, gamma=2.0, alpha=0.25):
+        p = (y_pred / y_pred.sum(-1, keepdim=True)).clamp(1e-7, 1 - 1e-7)
+        each = -alpha * y_true * (1 - p) ** gamma * p.log()
+        return each.sum(-1).mean()
+
+    names = {"alpha to every class", "p_t clipped"}
+    names |= {"takes probabilities", "takes targets first"}
+    assert set(examine(loss).names) == names
+
+
 @pytest.mark.parametrize("entropy", [bce, F.cross_entropy])
 @pytest.mark.parametrize("first", ["none", "mean"])
 def test_losses_of_images_are_given_images(entropy, first):
@@ -298,7 +312,12 @@ def test_half_precision_inside_is_no_deviation(dtype):
 
 
 def test_a_random_loss_is_not_explained():
-    report = examine(lambda x, y: F.dropout(build()(x, y), 0.5))
+    def loss(x, y):
+        each = build(reduction="none")(x, y)
+        return (each * torch.rand_like(each)).mean()
+
+    assert not gather(loss, Form("binary"), 3, seed=0).can_be_told
+    report = examine(loss)
     assert report.verdict == "unknown"
     assert "same answer twice" in report.failing
 

@@ -230,6 +230,22 @@ def test_gamma_zero_is_tried_where_gamma_can_be_set():
     assert "γ = 0 gives cross entropy" in report.failing
 
 
+def test_gamma_that_must_be_a_tensor_cannot_be_set():
+    two = torch.tensor(2.0)
+
+    def loss(x, y, gamma=two):
+        return by_softplus(x, y, gamma.to(x.dtype)).mean()
+
+    report = examine(loss)
+    assert report.conforms, report
+    assert str(report).count("with γ = 0") == 2
+
+
+def test_a_loss_of_nothing_warns_of_nothing(recwarn):
+    report = examine(lambda x, y: (x * 0).mean())
+    assert report.verdict == "unknown" and not recwarn.list
+
+
 # The report
 
 

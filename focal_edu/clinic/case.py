@@ -1,4 +1,4 @@
-"""One loss on the table: how it is called and what it is held against."""
+"""One loss on the table, and the smallest example that tells it apart."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,9 +6,12 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from .calls import Form, ask, ask_each, fresh
+from .batches import at_margins, round_numbers, usual_batch
+from .calls import Form, Refusal, ask, ask_each, fresh
 from .claims import Claims
-from .match import at_margins, true_answer, usual_batch
+from .match import true_answer
+
+FAR = 0.02  # relative difference that is worth showing
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,66 @@ class Case:
         labels = batch[1].shape[1] if self.form.task == "multi-label" else 1
         claims = replace(self.claims, reduction="sum")
         return true_answer(claims, *batch).gradient / labels
+
+
+@dataclass(frozen=True)
+class Example:
+    """Numbers to check by hand."""
+
+    logits: list
+    targets: list
+    what: str
+    right: object
+    seen: object
+
+    def __str__(self):
+        return (
+            f"logits {self.logits}, targets {self.targets}: {self.what} "
+            f"{_text(self.seen)}, focal loss {_text(self.right)}"
+        )
+
+
+def smallest_example(case):
+    """Return the first `Example` that differs, shortest first, or None."""
+    for logits, targets, dtype in round_numbers(
+        case.form.task, case.claims.classes, case.form.dtype
+    ):
+        copy = case.copy(dtype)
+        try:
+            seen = ask(copy, case.form, logits, targets, dtype)
+            again = ask(copy, case.form, logits, targets, dtype)
+        except Refusal:
+            continue
+        true = true_answer(case.claims, logits, targets)
+        for what, a, b in (
+            ("loss", seen.value, true.value),
+            ("gradient", seen.gradient, true.gradient),
+            ("second call's loss", again.value, true.value),
+        ):
+            if a.size != b.size or _differ(a.ravel(), b.ravel()):
+                return Example(
+                    logits.tolist(),
+                    targets.tolist(),
+                    what,
+                    _plain(b),
+                    _plain(a),
+                )
+    return None
+
+
+def _differ(a, b):
+    with np.errstate(invalid="ignore"):
+        off = np.abs(a - b) > FAR * np.maximum(np.abs(b), 1e-3)
+    return bool((off | ~np.isfinite(a)).any())
+
+
+def _plain(array):
+    """Rounded numbers: a list, or the only number there is."""
+    rounded = array.round(4)
+    return rounded.item() if array.size == 1 else rounded.tolist()
+
+
+def _text(value):
+    if isinstance(value, list):
+        return "[" + ", ".join(_text(v) for v in value) + "]"
+    return f"{value:.4f}"

@@ -2,16 +2,15 @@
 
 import functools
 import inspect
-import math
 from dataclasses import dataclass, field
 from itertools import product
 from numbers import Real
 
-import numpy as np
 import torch
 
 from ..arguments import check_alpha, check_class_alpha, check_gamma
-from .calls import Refusal, ask, ask_each, fresh
+from .calls import fresh
+from .fit import fitted
 
 GUESS = "guess"
 TASKS = ("binary", "multi-class", "multi-label")
@@ -88,10 +87,10 @@ def can_have(task, alpha):
 def candidates(loss, form, given, classes):
     """Yield the claims to try, likeliest first."""
     gamma, alpha, reduction = given
-    fitted_gamma, fitted_alphas = _fit(loss, form, classes)
+    fitted_gammas, fitted_alphas = fitted(loss, form, classes)
     read_gamma, read_alpha = _read_gamma(loss), _read_alpha(loss, form.task)
     read_reduction = _read(loss, "reduction")
-    gammas = _choices(gamma, read_gamma, *fitted_gamma, 2.0)
+    gammas = _choices(gamma, read_gamma, *fitted_gammas, 2.0)
     alphas = _choices(alpha, read_alpha, *fitted_alphas)
     if reduction == GUESS:
         known = read_reduction in REDUCTIONS
@@ -227,96 +226,3 @@ def _read_alpha(loss, task):
         if task != "binary" or not isinstance(alpha, tuple):
             return alpha
     return GUESS
-
-
-def _fit(loss, form, classes):
-    """The γ and the α that two single examples of each class suggest."""
-    classes = classes if form.task == "multi-class" else 2
-    x_t = np.array([-1.5, 0.5])
-    rows = [one_class(form.task, x_t, k, classes) for k in range(classes)]
-    try:
-        ratios = np.array(
-            [ask_each(loss, form, *row).value for row in rows]
-        ) / np.logaddexp(0, -x_t)
-    except Refusal:
-        return (), (None,)
-    ratios = np.abs(ratios)
-    if not (np.isfinite(ratios).all() and (ratios[-1] > 0).all()):
-        return (), (None,)
-    log_q = -np.logaddexp(0, x_t)
-    slope = np.diff(np.log(ratios[-1])).item() / np.diff(log_q).item()
-    gamma = abs(round(slope, 4)) if slope > -1e-6 else 0.0
-    weights = ratios[:, 0] / np.exp(gamma * log_q[0])
-    gammas = (_snapped(gamma), gamma) if slope > -1e-6 else ()
-    alphas = _fitted_alphas(form.task, weights)
-    if form.task == "multi-class":
-        alphas += _hidden_weights(loss, form, classes)
-    return gammas, alphas
-
-
-def _hidden_weights(loss, form, classes):
-    """The class weights that a whole batch of hopeless examples suggests.
-
-    With one example of each class the gradients are as the weights, also
-    where these are divided by their sum or taken into p_t.
-    """
-    rows = [
-        one_class(form.task, np.array([-500.0]), k, classes)
-        for k in range(classes)
-    ]
-    try:
-        each = ask(
-            fresh(loss, form.dtype),
-            form,
-            *(np.concatenate(part) for part in zip(*rows, strict=True)),
-        )
-    except Refusal:
-        return ()
-    size = np.abs(each.gradient).sum(1)
-    if not (np.isfinite(size).all() and size.min() > 0):
-        return ()
-    one = ask_each(loss, form, *rows[0]).value.item() / 500
-    if not one > 0:
-        return ()
-    weights = size / size[0] * one
-    return (
-        _fitted_alphas("multi-class", weights)[:1]
-        + _fitted_alphas("multi-class", size / size.sum())[:1]
-    )
-
-
-def _snapped(gamma):
-    """The two decimals that a γ was probably written with."""
-    near = round(gamma, 2)
-    return near if abs(near - gamma) < 2e-3 else gamma
-
-
-def _rounded(weight):
-    """The five decimals that a weight was probably written with."""
-    near = round(weight, 5)
-    return near if abs(near - weight) < 1e-6 else weight
-
-
-def _fitted_alphas(task, weights):
-    weights = [_rounded(float(weight)) for weight in weights]
-    even = math.isclose(min(weights), max(weights), rel_tol=1e-4)
-    if even:
-        one = (weights[0],) if 0 < weights[0] < 1 else ()
-        return (None, *one)
-    if task == "multi-class":
-        return (tuple(weights),)
-    positives = weights[1]
-    return (positives, None) if 0 <= positives <= 1 else (None,)
-
-
-def one_class(task, x_t, label, classes):
-    """Return logits of the given margins, and targets of one class."""
-    targets = np.full(len(x_t), label)
-    if task == "multi-class":
-        logits = np.zeros((len(x_t), classes))
-        logits[:, label] = x_t + math.log(classes - 1)
-        return logits, targets
-    logits = x_t * (2 * label - 1)
-    if task == "multi-label":
-        return logits[:, None], targets[:, None]
-    return logits, targets

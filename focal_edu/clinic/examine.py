@@ -7,9 +7,8 @@ import torch
 
 from . import rules
 from .calls import Refusal
-from .case import Case
+from .case import Case, smallest_example
 from .claims import GUESS, check_claims, said, task_of
-from .example import smallest_example
 from .explain import first_match
 from .match import extreme_match, true_answer
 from .mistakes import Variant

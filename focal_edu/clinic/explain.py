@@ -13,7 +13,7 @@ from .claims import (
     said,
     show,
 )
-from .hopeless import hopeless
+from .fit import hopeless
 from .match import MOST, gather, usual_match
 from .mistakes import Variant
 

@@ -4,7 +4,7 @@ Agreement means every value and every gradient on random data, call after
 call; the fewest mistakes that agree are the answer, or there is none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, product
 
@@ -13,47 +13,14 @@ import torch
 
 from .. import gradients, reference
 from . import rules
+from .batches import at_margins, usual_batch
 from .calls import Answer, Form, Refusal, ask, ask_each, fresh
 from .claims import REDUCTIONS
-from .hopeless import hopeless
+from .fit import hopeless
 from .mistakes import Variant
 from .variants import PARTS, RIGHT, VARIANTS, build
 
 MOST = 3  # mistakes at once
-
-
-def usual_batch(task, classes, rng, examples=None):
-    """Return logits of ordinary size, and targets with every class."""
-    n = examples or classes + 4
-    if task == "multi-class":
-        targets = np.arange(n) % classes
-        targets[classes:] = rng.integers(classes, size=n - classes)
-        logits = rng.normal(0, 1.5, (n, classes)).clip(-4, 4)
-        return logits, rng.permutation(targets)
-    shape = (n,) if task == "binary" else (n, classes)
-    targets = np.zeros(shape)
-    targets[: 3 * n // 7] = 1
-    targets = rng.permuted(targets, axis=0)
-    return rng.normal(0, 1.5, shape).clip(-4, 4), targets
-
-
-def at_margins(task, classes, x_t, rng):
-    """Return examples whose truth has the margins `x_t` over the rest."""
-    n = len(x_t)
-    if task == "multi-class":
-        targets = rng.permutation(np.arange(n) % classes)
-        logits = rng.normal(size=(n, classes))
-        rest = np.where(np.eye(classes)[targets] > 0, -np.inf, logits)
-        rest = np.logaddexp.reduce(rest, axis=1)
-        logits[np.arange(n), targets] = rest + x_t
-        return logits, targets
-    targets = rng.permutation(np.arange(n) % 2).astype(float)
-    logits = x_t * (2 * targets - 1)
-    if task == "multi-label":
-        return np.repeat(logits[:, None], classes, 1), np.repeat(
-            targets[:, None], classes, 1
-        )
-    return logits, targets
 
 
 def true_answer(claims, logits, targets, reduction=None):
@@ -94,15 +61,15 @@ class Evidence:
     classes: int
     rtol: float
     can_be_told: bool
+    truths: dict = field(default_factory=dict)
 
     @property
     def is_number(self):
         return self.answers[0].value.ndim == 0
 
     @cached_property
-    def tensors(self):
-        """The first batch."""
-        return tuple(torch.tensor(array) for array in self.batches[0])
+    def first(self):
+        return rules.batch_of(*map(torch.tensor, self.batches[0]))
 
 
 def gather(loss, form, classes, seed):
@@ -264,9 +231,9 @@ def _speaks_of_alpha(changes, claims, task):
 
 def _agree(evidence, claims, changes, reduction, eps):
     """Whether the loss said what the changes make of the focal loss."""
-    if changes and not _first_value_agrees(
-        evidence, made_loss(changes, claims, reduction, eps)
-    ):
+    made = made_loss(changes, claims, reduction, eps)
+    which = next((c.name for c in changes if c.part == "probability"), "")
+    if changes and not _first_value_agrees(evidence, made, (which, eps)):
         return False
     made = made_loss(changes, claims, reduction, eps)
     form = Form(claims.task, integer=claims.task == "multi-class")
@@ -288,9 +255,16 @@ def _agree(evidence, claims, changes, reduction, eps):
 
 
 @torch.no_grad()
-def _first_value_agrees(evidence, made):
-    """The quick test that nearly every wrong combination fails."""
-    value, theirs = made(*evidence.tensors).numpy(), evidence.answers[0].value
+def _first_value_agrees(evidence, made, which):
+    """The quick test that nearly every wrong combination fails.
+
+    `which` probability it takes; each is computed once.
+    """
+    if which not in evidence.truths:
+        truth = made.parts["probability"](evidence.first)
+        evidence.truths[which] = truth
+    value = made.given(evidence.truths[which], evidence.first).numpy()
+    theirs = evidence.answers[0].value
     if value.shape != theirs.shape:
         return False
     gap = np.abs(value - theirs).max()

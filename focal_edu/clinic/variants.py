@@ -93,7 +93,10 @@ class BuiltLoss:
 
     def __call__(self, logits, targets):
         batch = rules.batch_of(logits, targets)
-        truth = self.parts["probability"](batch)
+        return self.given(self.parts["probability"](batch), batch)
+
+    def given(self, truth, batch):
+        """Return the loss where the probabilities are known."""
         weights = self.parts["alpha"](self.kept, truth, batch)
         return self.parts["order"](
             truth,
