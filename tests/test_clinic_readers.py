@@ -218,6 +218,18 @@ def test_parameters_named_as_in_keras_put_targets_first(style, alpha, squash):
     assert ("takes probabilities" in first.names) != squash
 
 
+@pytest.mark.parametrize("alpha", [0.25, 0.5])
+def test_an_order_that_cannot_be_told_is_said_to_be_so(alpha):
+    def unsaid(a, b):
+        return keras(a, b, "products", alpha, squash=False)
+
+    def named(probabilities, targets):
+        return keras(targets, probabilities, "products", alpha, squash=False)
+
+    assert ("order cannot be told" in str(examine(unsaid))) == (alpha == 0.5)
+    assert "order cannot be told" not in str(examine(named))
+
+
 def inside(z, t):
     ce = F.cross_entropy(z, t, weight=z.new_tensor(TABLE), reduction="none")
     return ((1 - torch.exp(-ce)) ** 2 * ce).mean()

@@ -115,14 +115,14 @@ def fresh(loss, dtype=None):
 
 
 def targets_first(loss):
-    """Return whether the names of its parameters put the targets first."""
+    """Return whether parameter names put targets first, None if unsaid."""
     try:
         call = getattr(loss, "forward", loss)
         names = [*inspect.signature(call).parameters][:2]
     except (TypeError, ValueError):
-        return False
+        return None
     found = [bool(TARGETS.search(name.lower())) for name in names]
-    return found == [True, False]
+    return found[0] if len(set(found)) == 2 else None
 
 
 @contextlib.contextmanager

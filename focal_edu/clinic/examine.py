@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from . import rules
-from .calls import Refusal
+from .calls import Refusal, ask, targets_first
 from .case import Case, smallest_example
 from .claims import GUESS, check_claims, said, task_of
 from .explain import first_match
-from .match import extreme_match, true_answer
+from .match import close, extreme_match, true_answer
 from .mistakes import Variant
 from .properties import PROPERTIES
 from .report import RISK, Finding, Report
@@ -30,6 +30,10 @@ TAKES_TARGETS_FIRST = Variant(
     None,
     "the focal loss if called as loss(targets, logits)",
     "called as PyTorch's losses are, it takes logits for targets",
+)
+EITHER_ORDER = (
+    "it answers next to the same with its arguments exchanged, so that their "
+    "order cannot be told: name them, as (probabilities, targets)"
 )
 
 
@@ -100,7 +104,8 @@ def examine(
         findings,
         smallest_example(case) if different else None,
         _measured_effect(case) if verdict == "unknown" else "",
-        title=title,
+        (EITHER_ORDER,) if _either_order(case) else (),
+        title,
     )
 
 
@@ -170,6 +175,18 @@ def _verdict(changes, mistakes, findings):
         return "unknown"
     failing = any(finding.holds is False for finding in findings)
     return "right formula" if failing else "right"
+
+
+def _either_order(case):
+    """Whether exchanged arguments change next to nothing, names unsaid."""
+    form = replace(case.form, exchanged=not case.form.exchanged)
+    if not form.probabilities or targets_first(case.loss) is not None:
+        return False
+    try:
+        turned = ask(case.copy(), form, *case.batch)
+    except Refusal:
+        return False
+    return close(turned.value, case.answer.value, 1e-5)
 
 
 def _measured_effect(case):
