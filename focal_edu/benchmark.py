@@ -26,6 +26,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
+from .figures import loss_beside_cross_entropy
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 
@@ -114,6 +115,19 @@ def floor(logits, targets, repeats=15):
         _wait(logits)
         times.append(1e3 * (time.perf_counter() - start))
     return Row("sigmoid", "floor: x + y into place", median(times[2:]), None)
+
+
+def redraw(repeats=15):
+    """Return the milliseconds of work between a slider's move and a picture.
+
+    The median CPU time of drawing lesson 01's figure and encoding it.
+    """
+    times = []
+    for turn in range(repeats + 2):
+        start = time.process_time()
+        loss_beside_cross_entropy(gamma=turn / 4)._repr_mimebundle_()
+        times.append(1e3 * (time.process_time() - start))
+    return median(times[2:])
 
 
 def saved_bytes(loss, *arguments):
@@ -242,6 +256,7 @@ def main():
         task = f"softmax, {examples} × {classes}"
         rows += measure(task, losses, z, t, options.repeats)
     print(table(rows))
+    print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")
     named = " ".join(row.loss for row in rows)
     for rival in ("torchvision", "kornia", "compiled"):
         if rival not in named:
