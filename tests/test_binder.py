@@ -74,7 +74,8 @@ def image(tmp_path_factory):
         wanted = ["-r", "binder/requirements.txt"]
     except OSError:
         wanted = pins(BINDER / "requirements.txt")
-    for step in (["pip", "install", "-q", *wanted], ["binder/postBuild"]):
+    install = ["pip", "install", "-q", "--no-compile", *wanted]
+    for step in (install, ["binder/postBuild"]):
         step[0] = shutil.which(step[0], path=path) or home / step[0]
         subprocess.run(
             step, cwd=home, env=os.environ | {"PATH": path}, check=True
