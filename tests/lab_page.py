@@ -76,6 +76,17 @@ def errors(cells):
     ]
 
 
+def answer(page, index, source, verdict):
+    """Type `source` over a cell, run it, and return what it then says."""
+    cell = page.locator(".jp-Notebook .jp-Cell").nth(index)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Shift+Enter")
+    cell.get_by_text(verdict).wait_for()
+    return cell.locator(".jp-OutputArea").inner_text()
+
+
 def read_through(page, cells):
     """Scroll to each cell, see all of it, and return its sliders."""
     sliders = []

@@ -20,6 +20,7 @@ from lab_page import (
     CELLS,
     IDLE,
     Stopwatch,
+    answer,
     choose,
     errors,
     move,
@@ -126,6 +127,36 @@ def test_lesson(page, lab, name):
         len(c["outputs"]) for c in cells
     ]
     read_through(page, again)
+    assert not page.faults
+
+
+@pytest.mark.parametrize(
+    "call, wrong, diagnosis, right",
+    [
+        (
+            "ex.largest_loss.check(...)",
+            'ex.largest_loss.check("a")',
+            "Not yet: That classifier is nearly sure of a positive",
+            'ex.largest_loss.check("d")',
+        ),
+        (
+            "ex.p_t.check(my_p_t)",
+            "ex.p_t.check(lambda p, y: p)",
+            "Not yet: That is right for positives",
+            "ex.p_t.check(lambda p, y: p if y == 1 else 1 - p)",
+        ),
+    ],
+)
+def test_exercise(page, lab, call, wrong, diagnosis, right):
+    url, _, _ = lab
+    open_lesson(page, url, LESSONS[1])
+    choose(page, "Run", "Run All Cells")
+    cells = wait_until_run(page)
+    (at,) = [i for i, cell in enumerate(cells) if call in cell["source"]]
+    assert diagnosis in answer(page, at, wrong, "Not yet:")
+    said = answer(page, at, right, "Right:")
+    assert "Not yet" not in said
+    assert not errors(page.evaluate(CELLS))
     assert not page.faults
 
 

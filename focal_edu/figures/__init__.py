@@ -3,6 +3,7 @@
 Each returns its figure, which shows itself and carries its alt text.
 """
 
+from .breaking import map_of_breaks
 from .clinic import (
     gradient_multipliers,
     hopeless_examples,
@@ -42,12 +43,3 @@ __all__ = [
     "two_gradients_compared",
     "winning_can_be_hard",
 ]
-
-
-def __getattr__(name):
-    """Load the figure that needs PyTorch when it is first asked for."""
-    if name == "map_of_breaks":
-        from .breaking import map_of_breaks
-
-        return map_of_breaks
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch, Rectangle
 
-from ..precision import GAMMAS, examine_sigmoid
 from .style import BLACK, ORANGE, SKY, YELLOW, lesson_figure
 
+GAMMAS = (0, 0.1, 0.5, 0.9, 1, 1.5, 2, 5)
 LOGITS = (-1000, -89, -40, -17, -8.4, -3, 0, 3, 8.4, 17, 40, 89, 1000)
 KINDS = (  # outcome, what it means, colour, hatch; worst last
     ("right", "right", "white", None),
@@ -79,6 +79,8 @@ def _hatched(column, row, hatch):
 
 def worst_outcomes(form, dtype):
     """Return the number in `KINDS` of the worst outcome, at [γ, logit]."""
+    from ..precision import examine_sigmoid  # PyTorch's room, not a figure's
+
     order = [kind[0] for kind in KINDS]
     worst = np.zeros((len(GAMMAS), len(LOGITS)), int)
     for check in examine_sigmoid(form, dtype, GAMMAS, LOGITS, 1):

@@ -65,8 +65,8 @@ def loss_curves(figure):
 def loss_beside_cross_entropy(figure, gamma):
     """Return CE and FL at one γ; small, to be redrawn by a slider."""
     figure.set_size_inches(8, 3.8)
-    figure.pixels_per_inch = 96
-    figure.set_layout_engine("none")  # it costs a second drawing
+    figure.dpi, figure.compress_level = 96, 1
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0.08, 0.15, 0.9, 0.75))
     _draw_loss(axes, 0, **GAMMA_LOOKS[0])
     _draw_loss(axes, gamma, **GAMMA_LOOKS[2])
@@ -76,7 +76,9 @@ def loss_beside_cross_entropy(figure, gamma):
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
     times = 10**gamma
-    axes.set_title(f"γ = {gamma:g}: {times:,.3g} times below CE at p_t = 0.9")
+    title = f"γ = {gamma:g}: {times:,.3g} times below CE at p_t = 0.9"
+    axes.set_title(title, y=1.02)  # to find y costs a third of the drawing
+    axes.set(xticks=(0, 0.5, 0.9), yticks=(0, 2, 4))
     return (
         f"Cross entropy, dashed, and focal loss at gamma {gamma:g}, solid, "
         "over p_t. Focal loss lies on or below cross entropy everywhere; at "
