@@ -140,7 +140,7 @@ def breaks_in_half(x, y):
 def broadcasts(x, y):
     log_p, log_q = F.logsigmoid(x), F.logsigmoid(-x)
     positive, negative = (2 * log_q).exp() * log_p, (2 * log_p).exp() * log_q
-    return -(y * positive + (1 - y) * negative).mean()
+    return -(y * positive + (1 - y) * negative)
 
 
 class LeftBehind(torch.nn.Module):
@@ -178,12 +178,14 @@ def test_a_property_alone_can_fail(loss, name):
     assert_conforms(loss, except_for=[name])
 
 
-def test_what_fails_only_in_another_use_is_a_risk():
-    report = examine(broadcasts)
+@pytest.mark.parametrize("reduce", [torch.mean, torch.clone])
+def test_what_fails_only_in_another_use_is_a_risk(reduce):
+    report = examine(lambda x, y: reduce(broadcasts(x, y)))
     assert report.conforms
     assert report.risks == ("(N, 1) against (N,) is caught",)
     assert "Risk:" in str(report) and "FAILS" not in str(report)
     assert_conforms(broadcasts)
+    assert "7 × 7" in str(report)
 
 
 def test_a_buffer_is_not_left_behind():
