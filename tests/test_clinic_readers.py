@@ -230,6 +230,24 @@ def test_an_order_that_cannot_be_told_is_said_to_be_so(alpha):
     assert "order cannot be told" not in str(examine(named))
 
 
+def test_names_decide_where_both_orders_agree():
+    def loss(y_true, y_pred):
+        p_t = y_true * y_pred + (1 - y_true) * (1 - y_pred)
+        return -((1 - p_t) ** 2 * (p_t + 1e-7).log()).mean()
+
+    assert "takes targets first" in examine(loss).names
+
+
+def test_a_scale_may_hide_what_is_unknown():
+    def loss(x, y, alpha=0.25):
+        ce, weights = bce(x, y), alpha * y + (1 - alpha) * (1 - y)
+        p_t = torch.exp(-ce)
+        return (weights * (2 + p_t) * (1 - p_t) ** 2 * ce).mean()
+
+    report = examine(loss)
+    assert report.verdict == "unknown" and not report.names
+
+
 def inside(z, t):
     ce = F.cross_entropy(z, t, weight=z.new_tensor(TABLE), reduction="none")
     return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
