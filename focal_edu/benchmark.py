@@ -8,11 +8,14 @@ FOLDER, which this fills without installing anything else:
     pip install --no-deps --target FOLDER torchvision kornia kornia_rs
 
 The rounds go through all losses in turn, so that another program's load
-falls on all alike; read the ratios, not the milliseconds.
+falls on all alike; read the ratios, not the milliseconds. On Linux, with
+``THP_MEM_ALLOC_ENABLE=1`` in the environment, PyTorch asks for large pages
+for all its arrays; FILE keeps that run beside the usual one.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -28,6 +31,8 @@ from torch.nn import functional as F
 
 from .figures import loss_beside_cross_entropy
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
+
+LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch's environment variables
 
 
 class Row(NamedTuple):
@@ -105,16 +110,24 @@ def measure(task, losses, logits, targets, repeats=15):
     ]
 
 
-def floor(logits, targets, repeats=15):
-    """Return the `Row` of a sum of two tensors: 12 bytes an element."""
-    out, times = torch.empty_like(logits), []
-    for _ in range(repeats + 2):
-        _wait(logits)
-        start = time.perf_counter()
-        torch.add(logits, targets, out=out)
-        _wait(logits)
-        times.append(1e3 * (time.perf_counter() - start))
-    return Row("sigmoid", "floor: x + y into place", median(times[2:]), None)
+def floors(logits, targets, repeats=15):
+    """Return the rows of a sum of two tensors: 12 bytes an element.
+
+    Once into an array that is there already, once into a new one.
+    """
+    out = torch.empty_like(logits)
+    rows = []
+    for name, into in (("into place", out), ("into a new array", None)):
+        times = []
+        for _ in range(repeats + 2):
+            _wait(logits)
+            start = time.perf_counter()
+            torch.add(logits, targets, out=into)
+            _wait(logits)
+            times.append(1e3 * (time.perf_counter() - start))
+        name = f"x + y {name}"
+        rows.append(Row("sigmoid", name, median(times[2:]), None))
+    return rows
 
 
 def redraw(repeats=15):
@@ -171,11 +184,16 @@ def table(rows):
     return "\n".join(lines)
 
 
-def recorded():
-    """Return the table recorded with the package: machine, date and rows."""
+def recorded(large_pages=False):
+    """Return the table recorded with the package: machine, date and rows.
+
+    With `large_pages` the rows are those of a run in which PyTorch asked
+    Linux for large pages for all its arrays.
+    """
     file = resources.files(__package__) / "data" / "timings.json"
     record = json.loads(file.read_text())
-    record["rows"] = [Row(*row) for row in record["rows"]]
+    rows = record[LARGE_PAGES if large_pages else "rows"]
+    record["rows"] = [Row(*row) for row in rows]
     return record
 
 
@@ -246,7 +264,7 @@ def main():
     x, y = detection_logits(options.elements)
     losses = sigmoid_losses(options.rivals)
     rows = measure("sigmoid", losses, x, y, options.repeats)
-    rows.append(floor(x, y, options.repeats))
+    rows += floors(x, y, options.repeats)
     losses = softmax_losses(options.rivals)
     for classes in (10, 80):
         examples = options.elements // (10 if classes == 10 else 100)
@@ -262,13 +280,16 @@ def main():
         if rival not in named:
             print(f"left out, as it was not found: {rival}")
     if options.json:
-        record = {
+        file = Path(options.json)
+        record = json.loads(file.read_text()) if file.exists() else {}
+        large = os.environ.get(LARGE_PAGES) == "1"
+        record |= {
             "machine": options.machine,
             "date": time.strftime("%Y-%m"),
             "versions": _versions(options.rivals),
-            "rows": rows,
+            LARGE_PAGES if large else "rows": rows,
         }
-        Path(options.json).write_text(json.dumps(record, indent=1) + "\n")
+        file.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -84,8 +84,11 @@ def check_class_target(input, target, ignore_index):
             f"target must hold {allowed}; got shape {tuple(target.shape)}"
         )
     if may_look() and target.numel():
-        kept = target[target.long() != ignore_index]
         classes = input.shape[axis]
+        low, high = torch.stack(torch.aminmax(target)).tolist()
+        if 0 <= low and high < classes:
+            return False
+        kept = target[target.long() != ignore_index]
         if kept.numel() and not (0 <= kept.min() and kept.max() < classes):
             raise ValueError(
                 f"target must hold class indices from 0 to {classes - 1} "

@@ -186,6 +186,128 @@ def test_targets_may_come_first():
         assert_conforms(lambda t, x: right(x, t))
 
 
+def keras(y_true, y_pred, style, alpha, squash, gamma=2.0):
+    """As Keras losses are written: targets first, probabilities clipped."""
+    p = (y_pred.sigmoid() if squash else y_pred).clamp(1e-7, 1 - 1e-7)
+    if style == "products":
+        p_t = y_true * p + (1 - y_true) * (1 - p)
+        weight = alpha * y_true + (1 - alpha) * (1 - y_true)
+    else:
+        p_t = torch.where(y_true == 1, p, 1 - p)
+        weight = torch.where(y_true == 1, alpha, 1 - alpha)
+    return -(weight * (1 - p_t) ** gamma * p_t.log()).mean()
+
+
+@pytest.mark.parametrize("squash", [True, False])
+@pytest.mark.parametrize("alpha", [0.25, 0.5])
+@pytest.mark.parametrize("style", ["products", "where"])
+def test_parameters_named_as_in_keras_put_targets_first(style, alpha, squash):
+    def loss(y_true, y_pred):
+        return 2 * keras(y_true, y_pred, style, alpha, squash)
+
+    def turned(y_pred, y_true):
+        return loss(y_true, y_pred)
+
+    how = {"gamma": 2, "alpha": None} if alpha == 0.5 else {"alpha": alpha}
+    first, second = examine(loss, **how), examine(turned, **how)
+    assert set(first.names) == {*second.names, "takes targets first"}
+    assert {"p clipped, not p_t", "p_t clipped"} & set(first.names)
+    assert ("takes probabilities" in first.names) != squash
+
+
+def inside(z, t):
+    ce = F.cross_entropy(z, t, weight=z.new_tensor(TABLE), reduction="none")
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def beside(z, t):
+    log_p = z.log_softmax(1)
+    return F.nll_loss(
+        (1 - log_p.exp()) ** 2 * log_p, t, weight=z.new_tensor(TABLE)
+    )
+
+
+def looked_up(z, t):
+    ce = F.cross_entropy(z, t, reduction="none")
+    return (z.new_tensor(TABLE)[t] * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+TABLE = (1 / 7, 0.5, 0.75)
+
+
+@pytest.mark.parametrize("table", [TABLE, (0.25, 0.75), (0.1, 0.2, 0.3, 0.5)])
+@pytest.mark.parametrize(
+    ("loss", "names"),
+    [
+        (inside, ("weights inside p_t",)),
+        (beside, ("mean over the weights",)),
+        (looked_up, ()),
+    ],
+)
+def test_class_weights_written_into_the_loss(loss, names, table, monkeypatch):
+    monkeypatch.setitem(globals(), "TABLE", table)
+    report = examine(loss)
+    assert report.names == names, report
+    size = min(3, len(table)) if loss is looked_up else len(table)
+    found = torch.tensor(report.claims.alpha) / report.claims.alpha[0]
+    torch.testing.assert_close(found, torch.tensor(table[:size]) / table[0])
+
+
+@pytest.mark.parametrize("entropy", [bce, F.cross_entropy])
+@pytest.mark.parametrize("first", ["none", "mean"])
+def test_losses_of_images_are_given_images(entropy, first):
+    def loss(logits, targets):
+        assert logits.ndim == 4
+        return Textbook(entropy, first=first)(logits, targets)
+
+    report = examine(loss)
+    wrong = () if first == "none" else ("modulated after reduction",)
+    assert report.names == wrong and "(N, " in str(report.form), report
+    task = "binary" if entropy is bce else "multi-class"
+    assert report.claims.task == task
+
+
+@pytest.mark.parametrize("alpha", [[0.25, 0.75], (0.4, 0.6)])
+def test_a_binary_loss_may_list_two_weights(alpha):
+    def loss(x, y, alpha=alpha):
+        ce = bce(x, y)
+        weights = x.new_tensor(alpha)[y.long()]
+        return (weights * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    report = examine(loss)
+    assert report.conforms and report.claims.alpha == alpha[1]
+
+
+def test_a_constant_in_place_of_a_count_is_a_scale():
+    def loss(x, y, alpha=0.25, boxes=4):
+        weights = alpha * y + (1 - alpha) * (1 - y)
+        ce = bce(x, y)
+        return (weights * (1 - torch.exp(-ce)) ** 2 * ce).sum() / boxes
+
+    assert examine(loss).names == ("scaled by 0.25",)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_inside_is_no_deviation(dtype):
+    def loss(x, y):
+        x, y = x.to(dtype), y.to(dtype)
+        modulation = (-2 * F.softplus(x * (2 * y - 1))).exp()
+        return (modulation * bce(x, y)).mean()
+
+    assert examine(loss, gamma=2, alpha=None).conforms
+
+
+def test_a_random_loss_is_not_explained():
+    report = examine(lambda x, y: F.dropout(build()(x, y), 0.5))
+    assert report.verdict == "unknown"
+    assert "same answer twice" in report.failing
+
+
+def test_cross_entropy_is_called_so():
+    report = examine(torch.nn.CrossEntropyLoss())
+    assert report.conforms and "cross entropy (γ = 0)" in report.headline
+
+
 def test_one_label_is_likelier_than_several():
     def loss(x, y, alpha=0.25):
         ce = bce(x, y)
@@ -198,3 +320,12 @@ def test_one_label_is_likelier_than_several():
 def test_two_changes_of_one_part_are_an_error():
     with pytest.raises(ValueError, match="one for each part"):
         build("p_t detached", "wrong negative branch")
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_what_takes_probabilities_may_be_unknown_too(turned):
+    def loss(p, y):
+        return (p.log() ** 2 * y).mean() + p.log().mean() ** 2
+
+    report = examine((lambda y, p: loss(p, y)) if turned else loss)
+    assert report.verdict in ("unknown", "refused") and not report.names

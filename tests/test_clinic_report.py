@@ -57,6 +57,12 @@ def raises(x, y):
             "does not depend on the logits",
         ),
         (torch.nn.Linear, "it is a class: examine an instance"),
+        (lambda x, y: exit(), "it raised SystemExit"),
+        (lambda x, y: (x * math.nan).mean(), "it is NaN or infinite"),
+        (
+            lambda x, y: {"loss": by_softplus(x, y).mean()},
+            "(try examine(lambda l, t: f(l, t)['loss']))",
+        ),
     ],
 )
 def test_bad_callables_get_a_clear_line(loss, line, capsys):
@@ -176,7 +182,7 @@ def test_what_fails_only_in_another_use_is_a_risk():
     report = examine(broadcasts)
     assert report.conforms
     assert report.risks == ("(N, 1) against (N,) is caught",)
-    assert "risk  " in str(report) and "FAILS" not in str(report)
+    assert "Risk:" in str(report) and "FAILS" not in str(report)
     assert_conforms(broadcasts)
 
 
@@ -236,7 +242,7 @@ def test_a_report_reads_the_same_in_text_and_in_a_notebook():
         assert words in text
         assert escape(words) in html
     assert escape(report.headline) in html
-    assert html.count("<tr>") == 1 + len(report.failing + report.risks)
+    assert html.count("<tr>") == 1 + len(report.failing)
     assert all(name in text and escape(name) in html for name in PROPERTIES)
     assert len(text.splitlines()) < len(PROPERTIES) + 5
     assert "clcarwin/focal_loss_pytorch#5" in text

@@ -35,6 +35,17 @@ def predictions(path):
 
 
 @every_lesson
+def test_the_minutes_are_the_same_everywhere(path):
+    start = nbformat.read(path.parent / "00_start_here.ipynb", as_version=4)
+    first = nbformat.read(path, as_version=4).cells[0].source
+    minutes = re.search(r"Reading (\d+) minutes", first)[1]
+    readme = (ROOT / "README.md").read_text()
+    for text in (readme, "\n".join(cell.source for cell in start.cells)):
+        row = re.search(rf"^\| \[{path.stem[:2]} .*$", text, re.M)[0]
+        assert re.search(rf"\| {minutes}( min)? \|", row)
+
+
+@every_lesson
 def test_a_plan_takes_fifty_minutes(path):
     if rows := plan(path):
         assert sum(int(row[0]) for row in rows if row[0] != "–") == 50

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import io
 import re
 import warnings
@@ -24,6 +25,7 @@ class Form:
 
     task: str
     column: bool = False
+    map: bool = False
     one_hot: bool = False
     integer: bool = False
     probabilities: bool = False
@@ -40,6 +42,11 @@ class Form:
         if self.column:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
+        if self.map:
+            targets = targets[:, None, None]
+            logits = logits[..., None, None]
+        if self.map and self.task == "binary":
+            logits, targets = logits[:, None], targets[:, None]
         if self.probabilities and self.task == "multi-class":
             logits = logits.softmax(1)
         elif self.probabilities:
@@ -48,7 +55,13 @@ class Form:
 
     def __str__(self):
         kind = "probabilities" if self.probabilities else "logits"
-        if self.task == "binary":
+        if self.map:
+            image = "(N, 1, 1, 1)"
+            shapes = {
+                "binary": f"{image}, {image}",
+                "multi-class": "(N, C, 1, 1), (N, 1, 1)",
+            }[self.task]
+        elif self.task == "binary":
             shapes = "(N, 1), (N, 1)" if self.column else "(N,), (N,)"
         elif self.task == "multi-label" or self.one_hot:
             shapes = "(N, C), (N, C)"
@@ -68,8 +81,12 @@ FORMS = (
     Form("binary", integer=True),
     Form("binary", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
+    Form("multi-class", one_hot=True, probabilities=True),
+    Form("multi-class", integer=True, map=True),
+    Form("binary", map=True),
 )
 EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
+TARGETS = re.compile("true|truth|target|label|(^|_)gt")
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,17 @@ def fresh(loss, dtype=None):
     return loss.to(dtype) if move else loss
 
 
+def targets_first(loss):
+    """Return whether the names of its parameters put the targets first."""
+    try:
+        call = getattr(loss, "forward", loss)
+        names = [*inspect.signature(call).parameters][:2]
+    except (TypeError, ValueError):
+        return False
+    found = [bool(TARGETS.search(name.lower())) for name in names]
+    return found == [True, False]
+
+
 @contextlib.contextmanager
 def quiet():
     """Keep what a loss prints or warns of out of the report's way."""
@@ -116,7 +144,7 @@ def value_of(loss, logits, targets):
     try:
         with quiet():
             value = loss(logits, targets)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = f"it raised {in_one_line(error)}{_hint(loss, error)}"
         raise Refusal(line) from None
     return _tensor(value, loss)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..arguments import check_alpha, check_class_alpha, check_gamma
-from .calls import Refusal, ask_each, fresh
+from .calls import Refusal, ask, ask_each, fresh
 
 GUESS = "guess"
 TASKS = ("binary", "multi-class", "multi-label")
@@ -135,24 +135,27 @@ def task_of(loss, task):
     return read if task == GUESS and read in TASKS else task
 
 
-def number_of_classes(loss, alpha):
-    """Return C as α or the loss has it, or 3."""
+def numbers_of_classes(loss, alpha):
+    """Return C as α or the loss has it; else 3, then others to try."""
     if isinstance(alpha, tuple):
-        return len(alpha)
+        return (len(alpha),)
     read = _read_alpha(loss, "multi-class")
     if isinstance(read, tuple):
-        return len(read)
+        return (len(read),)
     for name in ("num_classes", "num_class", "classes", "n_classes"):
         value = _read(loss, name)
         if isinstance(value, int) and 2 <= value <= 100:
-            return value
-    return 3
+            return (value,)
+    return 3, 2, *range(4, 21)
 
 
 def show(alpha):
     """Return α as text."""
     if isinstance(alpha, tuple):
-        return "(" + ", ".join(f"{value:g}" for value in alpha) + ")"
+        shown = [f"{value:g}" for value in alpha]
+        if len(shown) > 10:
+            shown = [*shown[:3], "...", shown[-1]]
+        return "(" + ", ".join(shown) + ")"
     return "none" if alpha is None else f"{alpha:g}"
 
 
@@ -218,9 +221,11 @@ def _read_alpha(loss, task):
         ):
             continue
         try:
-            return _alpha(value, task)
+            alpha = _alpha(value, task)
         except (TypeError, ValueError):
             continue
+        if task != "binary" or not isinstance(alpha, tuple):
+            return alpha
     return GUESS
 
 
@@ -243,7 +248,41 @@ def _fit(loss, form, classes):
     gamma = abs(round(slope, 4)) if slope > -1e-6 else 0.0
     weights = ratios[:, 0] / np.exp(gamma * log_q[0])
     gammas = (_snapped(gamma), gamma) if slope > -1e-6 else ()
-    return gammas, _fitted_alphas(form.task, weights)
+    alphas = _fitted_alphas(form.task, weights)
+    if form.task == "multi-class":
+        alphas += _hidden_weights(loss, form, classes)
+    return gammas, alphas
+
+
+def _hidden_weights(loss, form, classes):
+    """The class weights that a whole batch of hopeless examples suggests.
+
+    With one example of each class the gradients are as the weights, also
+    where these are divided by their sum or taken into p_t.
+    """
+    rows = [
+        one_class(form.task, np.array([-500.0]), k, classes)
+        for k in range(classes)
+    ]
+    try:
+        each = ask(
+            fresh(loss, form.dtype),
+            form,
+            *(np.concatenate(part) for part in zip(*rows, strict=True)),
+        )
+    except Refusal:
+        return ()
+    size = np.abs(each.gradient).sum(1)
+    if not (np.isfinite(size).all() and size.min() > 0):
+        return ()
+    one = ask_each(loss, form, *rows[0]).value.item() / 500
+    if not one > 0:
+        return ()
+    weights = size / size[0] * one
+    return (
+        _fitted_alphas("multi-class", weights)[:1]
+        + _fitted_alphas("multi-class", size / size.sum())[:1]
+    )
 
 
 def _snapped(gamma):
@@ -252,8 +291,14 @@ def _snapped(gamma):
     return near if abs(near - gamma) < 2e-3 else gamma
 
 
+def _rounded(weight):
+    """The five decimals that a weight was probably written with."""
+    near = round(weight, 5)
+    return near if abs(near - weight) < 1e-6 else weight
+
+
 def _fitted_alphas(task, weights):
-    weights = [round(float(weight), 5) for weight in weights]
+    weights = [_rounded(float(weight)) for weight in weights]
     even = math.isclose(min(weights), max(weights), rel_tol=1e-4)
     if even:
         one = (weights[0],) if 0 < weights[0] < 1 else ()

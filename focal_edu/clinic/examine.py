@@ -86,10 +86,8 @@ def examine(
     if changes is not None:
         rng = np.random.default_rng(seed + 1)
         mistakes += extreme_match(loss, form, claims, changes, rng) or ()
-    if form.probabilities:
-        mistakes = (*mistakes, TAKES_PROBABILITIES)
-    if form.exchanged:
-        mistakes = (*mistakes, TAKES_TARGETS_FIRST)
+        mistakes += (TAKES_PROBABILITIES,) * form.probabilities
+        mistakes += (TAKES_TARGETS_FIRST,) * form.exchanged
     claims = _as_claimed(claims, said(loss, form, given), mistakes)
     case = Case(loss, form, claims, evidence.rtol, seed)
     findings = tuple(_findings(case))

@@ -4,8 +4,15 @@ from dataclasses import replace
 
 import torch
 
-from .calls import EXCHANGED, FORMS, Refusal
-from .claims import GUESS, can_have, candidates, number_of_classes, said, show
+from .calls import EXCHANGED, FORMS, Refusal, targets_first
+from .claims import (
+    GUESS,
+    can_have,
+    candidates,
+    numbers_of_classes,
+    said,
+    show,
+)
 from .hopeless import hopeless
 from .match import MOST, gather, usual_match
 from .mistakes import Variant
@@ -18,58 +25,76 @@ def first_match(loss, task, given, seed):
     is None where there were no answers.
 
     Several labels are tried where one is not explained, and the other
-    order of arguments where nothing is.
+    order of arguments where nothing is, or first where names ask for it.
     """
-    answers, trouble = _forms_it_answers(loss, task, given[1], seed, FORMS)
-    one_label = any(item.form.task == "binary" for item in answers)
-    many = [i for i in answers if one_label and i.form.task == "multi-label"]
-    likely = [i for i in answers if all(i is not other for other in many)]
-    first = None
-    for evidence in (likely, many, None):
-        if evidence is None:
-            evidence, _ = _forms_it_answers(
-                loss, task, given[1], seed, EXCHANGED
-            )
-        found = _best_match(loss, evidence, given) if evidence else None
-        if found and found[2] is not None:
-            return found, trouble
-        first = first or (found if evidence is likely else None)
-    return first, trouble
+    usual, trouble = _forms_it_answers(loss, task, given[1], seed, FORMS)
+    turned, _ = _forms_it_answers(loss, task, given[1], seed, EXCHANGED)
+    one_label = any(item.form.task == "binary" for item in usual)
+    many = [i for i in usual if one_label and i.form.task == "multi-label"]
+    likely = [i for i in usual if all(i is not other for other in many)]
+    turned_first = turned and targets_first(loss)
+    groups = [_tries(loss, group, given) for group in (likely, many, turned)]
+    if turned_first:
+        groups = groups[::-1]
+    for counts in (range(MOST), (MOST,)):
+        for tries in groups:
+            found = _fewest_changes(loss, tries, given, counts)
+            if found:
+                return found, trouble
+    if not (likely or turned_first):
+        return None, trouble
+    return (*groups[0][0][:2], None), trouble
 
 
 def _forms_it_answers(loss, task, alpha, seed, forms):
     """Evidence on each form of call that answers; why others do not."""
     found, trouble = {}, {}
-    classes = number_of_classes(loss, alpha)
-    for form in forms:
-        if task not in (GUESS, form.task) or not can_have(form.task, alpha):
-            continue
-        for dtype in (torch.float64, torch.float32):
-            form = replace(form, dtype=dtype)
-            try:
-                evidence = gather(loss, form, classes, seed)
-            except Refusal as refusal:
-                trouble.setdefault(f"{refusal}", f"{form}: {refusal}")
-            else:
-                found.setdefault((form.task, form.probabilities), evidence)
-                break
-    return list(found.values()), tuple(trouble.values())
+    for classes in numbers_of_classes(loss, alpha):
+        for form in forms:
+            if task not in (GUESS, form.task) or not can_have(
+                form.task, alpha
+            ):
+                continue
+            _try_form(loss, form, classes, seed, found, trouble)
+        forms = [f for f in forms if f.task == "multi-class" and f.integer]
+        if found:
+            break
+    told = sorted(trouble.values(), key=lambda line: "it raised" in line)
+    return list(found.values()), tuple(told)
 
 
-def _best_match(loss, evidence, given):
-    """The evidence, claims and changes that agree: the fewest changes.
+def _try_form(loss, form, classes, seed, found, trouble):
+    """Add what the loss answers to `found`, or why not to `trouble`."""
+    for dtype in (torch.float64, torch.float32):
+        form = replace(form, dtype=dtype)
+        if (form.task, form.probabilities) in found:
+            return
+        try:
+            found[form.task, form.probabilities] = gather(
+                loss, form, classes, seed
+            )
+        except Refusal as refusal:
+            trouble.setdefault(f"{refusal}", f"{form}: {refusal}")
 
-    Where none agrees, the likeliest evidence and claims, and None.
-    """
-    tries = [
+
+def _tries(loss, evidence, given):
+    """Each form of call with each claim, and what hopeless examples tell."""
+    return [
         (item, claims, hopeless(loss, item.form, claims))
         for item in evidence
-        for claims in _all_claims(loss, item.form, given)
+        for claims in _all_claims(loss, item, given)
     ]
-    for count in range(MOST + 1):
+
+
+def _fewest_changes(loss, tries, given, counts):
+    """The evidence, claims and changes that agree, the fewest changes."""
+    unasked = not targets_first(loss)
+    for count in counts:
         for item, claims, told in tries:
             false = _false_claims(claims, said(loss, item.form, given))
-            manners = item.form.probabilities + item.form.exchanged
+            manners = item.form.probabilities + (
+                item.form.exchanged and unasked
+            )
             left = count - manners - len(false)
             found = usual_match(item, claims, told, left)
             if found:
@@ -77,12 +102,12 @@ def _best_match(loss, evidence, given):
                 reduction = claims.reduction or reduction
                 claims = replace(claims, reduction=reduction)
                 return item, claims, (*false, *changes)
-    return (*tries[0][:2], None)
+    return None
 
 
-def _all_claims(loss, form, given):
+def _all_claims(loss, evidence, given):
     """What was claimed, filled in; then what it does where that is false."""
-    classes = number_of_classes(loss, given[1])
+    form, classes = evidence.form, evidence.classes
     likely = list(candidates(loss, form, given, classes))
     fitted = candidates(loss, form, (GUESS, GUESS, given[2]), classes)
     one_number = likely[0].alpha_kind == "number"

@@ -45,9 +45,12 @@ def hopeless(loss, form, claims):
     eps = [
         _cutoff(*pair, claims.gamma) for pair in zip(far, even, strict=True)
     ]
+    found = next((value for value in eps if value), None)
+    weights = [far / -FAR]
+    if found:  # the far end says nothing of weights
+        weights.append(even / (0.5**claims.gamma * np.log(2)))
     return Hopeless(
-        next((value for value in eps if value), None),
-        tuple(_other_weights(claims, far / -FAR)),
+        found, tuple(v for w in weights for v in _other_weights(claims, w))
     )
 
 
@@ -76,7 +79,9 @@ def _other_weights(claims, weights):
     if not np.all(claimed):
         return
     ratio = weights / np.asarray(claimed)
-    if np.allclose(ratio, ratio[0], rtol=1e-6) and ratio[0] > 1.001:
+    larger = ratio[0] > 1.001
+    other = larger or (claims.alpha is not None and 0 < ratio[0] < 0.999)
+    if np.allclose(ratio, ratio[0], rtol=1e-6) and other:
         yield Variant(
             f"scaled by {ratio[0]:.4g}",
             "alpha",

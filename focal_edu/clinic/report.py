@@ -5,7 +5,6 @@ from html import escape
 
 LEFT = " style='text-align:left'"
 RISK = "risk"
-MARKS = {True: "holds", False: "FAILS", None: "not tested", RISK: "risk"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,12 @@ class Report:
     def headline(self):
         """The verdict in one line."""
         count = len([f for f in self.findings if f.holds is True])
+        n = len(self.risks)
+        risk = f"; {n} would fail in another use" if n else ""
+        plain = self.claims and self.claims.gamma == 0
+        what = "cross entropy (γ = 0)" if plain else "the focal loss"
         return {
-            "right": f"This is the focal loss: {count} properties hold.",
+            "right": f"This is {what}: {count} properties hold{risk}.",
             "known": "Not the focal loss it is held against: "
             + "; ".join(self.names)
             + ".",
@@ -81,14 +84,14 @@ class Report:
         """Yield pairs of a heading and what stands under it."""
         if self.claims:
             yield "Held against", f"{self.claims}"
-            yield "Called with", f"{self.form}"
         for line in self.trouble:
             yield "Trouble", line
         for mistake in self.mistakes:
-            yield "Computes", f"{mistake.name}: {mistake.computes}"
-            yield "In training", mistake.effect
-            if mistake.reported:
-                yield "Seen in", "; ".join(mistake.reported)
+            yield (
+                "Computes",
+                f"{mistake.name}: {mistake.computes}. In training: "
+                f"{mistake.effect}",
+            )
         if self.effect:
             yield "In training", self.effect
         if self.example:
@@ -98,14 +101,24 @@ class Report:
         lines = [f"{self.title}: {self.headline}"]
         lines += [f"  {name + ':':<14}{text}" for name, text in self._notes()]
         for finding in self.findings:
-            if finding.holds in (False, RISK):
-                line = f"  {MARKS[finding.holds]:<13} {finding.name}"
-                lines.append(f"{line}: {finding.seen}")
+            if finding.holds is False:
+                lines.append(
+                    f"  FAILS         {finding.name}: {finding.seen}"
+                )
         lines += [f"  {name + ':':<14}{text}" for name, text in self._rest()]
         return "\n".join(lines)
 
     def _rest(self):
-        """Yield the properties that hold, and those not tested, in a line."""
+        """Yield how it was called, where mistakes were seen, what holds."""
+        if self.form:
+            yield "Called with", f"{self.form}"
+        for mistake in self.mistakes:
+            if mistake.reported:
+                seen = "; ".join(mistake.reported)
+                yield "Seen in", f"{mistake.name}: {seen}"
+        for finding in self.findings:
+            if finding.holds == RISK:
+                yield "Risk", f"{finding.name}: {finding.seen}"
         for holds, heading in ((True, "Holds"), (None, "Not tested")):
             found = [
                 f"{f.name} ({f.seen})" if holds is None else f.name
@@ -120,14 +133,13 @@ class Report:
     def _repr_html_(self):
         rows = "".join(
             f"<tr><td{LEFT}>{escape(f.name)}</td>"
-            f"<td{LEFT}>{_mark(f.holds)}</td><td{LEFT}>"
-            f"{escape(f.seen)}</td></tr>"
+            f"<td{LEFT}>{escape(f.seen)}</td></tr>"
             for f in self.findings
-            if f.holds in (False, RISK)
+            if f.holds is False
         )
         table = (
-            f"<table><thead><tr><th{LEFT}>property</th><th></th>"
-            f"<th{LEFT}>seen</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"<table><thead><tr><th{LEFT}>what fails</th><th{LEFT}>seen"
+            f"</th></tr></thead><tbody>{rows}</tbody></table>"
             if rows
             else ""
         )
@@ -135,7 +147,7 @@ class Report:
             f"<p><b>{escape(self.title)}: {escape(self.headline)}</b></p>"
             + _paragraphs(self._notes())
             + table
-            + _paragraphs(self._rest())
+            + _folded(self._rest())
         )
 
 
@@ -146,6 +158,13 @@ def _paragraphs(notes):
     )
 
 
-def _mark(holds):
-    word = MARKS[holds]
-    return f"<b>{word}</b>" if holds is False else word
+def _folded(notes):
+    """The notes behind a line that opens at a click."""
+    notes = list(notes)
+    headings = ", ".join(dict.fromkeys(name.lower() for name, _ in notes))
+    return (
+        f"<details><summary>More: {headings}</summary>"
+        f"{_paragraphs(notes)}</details>"
+        if notes
+        else ""
+    )

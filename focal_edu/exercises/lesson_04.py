@@ -80,6 +80,7 @@ lowest_right = Prediction(
         "them sum to 1.",
         0.05: "If the largest were that small, ten of them could not sum "
         "to 1.",
+        0.1094: "Near it; but the winner's lead may be smaller still.",
         1 / 9: "The true class is one of those that share the whole.",
     },
     hints=(
@@ -171,7 +172,7 @@ def class_weights(counts):
 
 
 mean_over_classes = Prediction(
-    "the mean over N × C numbers, in right ones",
+    "the mean over N × C numbers, as a multiple of the right one",
     1 / 3,
     within=0.01,
     unit="times, for C = 3",

@@ -20,7 +20,7 @@ survivor = Prediction(
         "clipped",
         "from_ce",
         "ce_and_sigmoid",
-        "stable",
+        "from_logs",
     ],
     wrong={
         "a": "Far enough to the wrong side the sigmoid is 0, and its "
@@ -183,7 +183,6 @@ def stable_focal_loss(x, gamma):
 clipped_slope = Prediction(
     "the gradient of a hopeless example after a clip",
     0,
-    within=1e-9,
     wrong={
         1: "That is cross entropy's without the clip; what does a constant "
         "have for a slope?",

@@ -19,6 +19,7 @@ bytes_moved = Prediction(
         "one by one.",
         3: "Those are numbers, and float32 takes four bytes for each.",
         6: "That would be right for two-byte numbers.",
+        120: "Those are megabytes for ten million logits; asked for is one.",
         4: "That is one number; count all that go in and come out.",
     },
     hints=(
@@ -108,15 +109,14 @@ tensors_saved = Prediction(
         "must be kept.",
         "b": "One is enough for a closed form; automatic differentiation "
         "does not know the closed form.",
-        "c": "Count the operations: sigmoid, logarithm, power and every "
+        "c": "Count the operations: cross entropy, sigmoid, power and every "
         "product keep something of their own.",
         "e": "Tensors are kept whole, one or two an operation, however many "
         "elements they have.",
     },
     hints=(
         "Each operation keeps what its own derivative will need.",
-        "Write the loss out and count the sigmoid, the logarithm, the power "
-        "and the products.",
+        "Count the cross entropy, the sigmoid, the power and the products.",
     ),
     why="Automatic differentiation works one operation at a time. Each "
     "keeps its input or its output, as large as the logits. A closed form "
@@ -145,8 +145,9 @@ twice_the_bandwidth = Prediction(
         "Does the kernel wait for arithmetic or for memory?",
         "It computes little on each number that it fetches.",
     ),
-    why="The kernel does little with each number, so it waits for memory. "
-    "Its time is bytes over bandwidth. Doubling the one below halves it.",
+    why="A loss that waits for nothing but memory takes bytes over "
+    "bandwidth. Doubling the one below halves it. Once arithmetic is the "
+    "slower of the two, more bandwidth buys nothing.",
 )
 
 
@@ -254,9 +255,9 @@ upstream = Fault(
     """
     def backward(x, y, grad_output, gamma=2):
         sign = 2 * y - 1
-        p_t = 1 / (1 + np.exp(-sign * x))
-        q = 1 - p_t
-        slope = q**gamma * (gamma * p_t * np.log(p_t) - q)
+        log_p = -np.logaddexp(0, -sign * x)
+        q = np.exp(-np.logaddexp(0, sign * x))
+        slope = q**gamma * (gamma * np.exp(log_p) * log_p - q)
         return sign * slope
     """,
     line=6,
@@ -272,8 +273,8 @@ upstream = Fault(
     first=[(1.0, 1, 1.0), (1.0, 0, 1.0), (1.0, 0, 0.25)],
     wrong={
         2: "sign is 1 for a positive and -1 for a negative, as it should be.",
-        3: "That is the sigmoid of the logit of the truth.",
-        4: "That is what the truth was not given.",
+        3: "That is log p_t, with all its digits, as in lesson 05.",
+        4: "That is 1 - p_t, the sigmoid of minus the truth's logit.",
         5: "That is the slope with respect to the logit of the truth, as in "
         "lesson 02.",
     },

@@ -21,22 +21,10 @@ SWITCH = "FOCAL_EDU_SOLUTIONS"
 # What is done to a right number by habits that no question is safe from.
 HABITS = [
     (lambda a: -a, "The size is right and the sign is not."),
-    (
-        lambda a: a / math.log(10),
-        "That is a logarithm to base 10; take the natural one.",
-    ),
-    (
-        lambda a: a / math.log(2),
-        "That is a logarithm to base 2; take the natural one.",
-    ),
-    (
-        lambda a: 100 * a,
-        "That is a hundred times too much: perhaps a percentage.",
-    ),
-    (
-        lambda a: a / 100,
-        "That is a hundredth of it: perhaps a fraction for a percentage.",
-    ),
+    (lambda a: a / math.log(10), "Base 10: take the natural logarithm."),
+    (lambda a: a / math.log(2), "Base 2: take the natural logarithm."),
+    (lambda a: 100 * a, "A hundred times too much: perhaps a percentage."),
+    (lambda a: a / 100, "A hundredth of it: perhaps not in per cent."),
 ]
 
 
@@ -139,12 +127,13 @@ class Prediction(Question):
             self.said = self._in_words(answer)
         if self._is(answer, self.truth):
             return None
+        if answer in self.wrong:
+            return self.wrong[answer]
         for wrong, sentence in self.wrong.items():
-            if answer == wrong or self._is_near(answer, wrong):
+            if self._is_near(answer, wrong):
                 return sentence
         for habit, sentence in HABITS:
-            gap = abs(answer - habit(self.truth))
-            if gap < abs(habit(self.within)):
+            if self._is_near(answer, habit(self.truth)):
                 return sentence
         side = "high" if answer > self.truth else "low"
         return f"{answer:g} is too {side}."
@@ -281,6 +270,8 @@ class Fault(Question):
         for wrong, sentence in self.wrong.items():
             if answer == wrong:
                 return sentence
+        if answer in range(1, last + 1):
+            return "That line is as it should be."
         raise Trouble(f"Answer with the number of a line, from 1 to {last}.")
 
 

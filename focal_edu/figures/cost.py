@@ -9,14 +9,21 @@ from .style import BLUE, GREY, ORANGE, lesson_figure
 def cost_of_losses(figure, rows, where):
     """Return bars of time and of memory saved, for the rows of one task.
 
-    `rows` are a benchmark's, with the floor last; `where` says on what.
+    `rows` are a benchmark's; `where` says on what machine. Those that save
+    nothing because they are no losses are grey.
     """
     figure.set_size_inches(9, 3.8)
     left, right = figure.subplots(1, 2, sharey=True)
     names = [row.loss for row in rows]
     places = np.arange(len(rows))
-    ours = [BLUE if name.startswith("ours") else ORANGE for name in names]
-    colours = [*ours[:-1], GREY]
+    colours = [
+        GREY
+        if row.saved is None
+        else BLUE
+        if row.loss.startswith("ours")
+        else ORANGE
+        for row in rows
+    ]
     hatches = ["" if colour == BLUE else "//" for colour in colours]
     times = [row.milliseconds / rows[0].milliseconds for row in rows]
     saved = [row.saved or 0 for row in rows]
@@ -35,7 +42,7 @@ def cost_of_losses(figure, rows, where):
     right.set(title="Saved for backward", xlabel="sizes of the logits")
     return (
         f"Two panels of horizontal bars, {where}. Left, time in units of "
-        "ours: the compiled ones are the shortest above the floor. Right, "
+        "ours: the compiled ones are the shortest of the losses. Right, "
         "memory saved for backward: ours saves one size of the logits, "
         "torchvision several."
     )

@@ -1,0 +1,148 @@
+"""What the lessons' predictions say will happen, computed by other means."""
+
+from importlib import import_module
+from pathlib import Path
+
+import autograd.numpy as anp
+import nbformat
+import numpy as np
+import pytest
+import torch
+from autograd import grad
+
+from focal_edu import benchmark, classifier
+from focal_edu.digits import rare_digit
+from focal_edu.gradients import (
+    gradient_crossing,
+    gradient_peak,
+    gradient_ratio,
+)
+from focal_edu.precision import examine_sigmoid, outcomes
+from focal_edu.reference import sigmoid_focal_loss
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+def question(name):
+    lesson, name = name.split(".")
+    module = import_module(f"focal_edu.exercises.lesson_{lesson}")
+    return getattr(module, name)
+
+
+def defined_in(lesson, *names):
+    """The functions that a lesson's cells define, by name."""
+    (path,) = NOTEBOOKS.glob(f"{lesson}_*.ipynb")
+    scope = {"torch": torch, "F": torch.nn.functional}
+    for cell in nbformat.read(path, 4).cells:
+        if any(f"def {name}(" in cell.source for name in names):
+            exec(cell.source, scope)
+    return [scope[name] for name in names]
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+FOUR = zip(
+    ((2, -1, 3), (1, 0, -0.5), (2, 1, -0.5), (1, 8, 2)),
+    (2, 0, 1, 1),
+    strict=True,
+)
+TRUTHS = {
+    "01.hard_share": 1.8650938 / (1.8650938 + 0.1053605) * 100,
+    "02.lost": 1 - 0.0001**2 / gradient_ratio(0.9999, 2),
+    "03.prior_factor": 69314.7 / 1005.03,
+    "04.lowest_right": softmax(np.eye(10)[0] * 1e-6)[0],
+    "04.mean_over_classes": np.eye(3)[[0, 1, 1]].mean(),
+    "05.first_infinity": next(
+        x
+        for x in range(100)
+        if np.float32(1) - 1 / (1 + np.exp(np.float32(-x))) == 0
+    ),
+    "05.clipped_slope": grad(
+        lambda x: -anp.log(anp.clip(1 / (1 + anp.exp(-x)), 1e-7, 1))
+    )(-20.0),
+    "06.bytes_moved": 3 * np.float32().nbytes,
+    "01.largest_loss": "abcd"[np.argmin([0.9, 0.3, 0.7, 0.1])],
+    "01.suspect": "bc"[int(0.3 < 0.3**2)],
+    "02.hard_and_easy": {(1.2, 0.001): "c"}[
+        round(gradient_ratio(0.168485366, 2), 1),
+        round(gradient_ratio(0.982094859, 2), 3),
+    ],
+    "02.region": {(True, True): "c"}[
+        gradient_crossing(5) < gradient_crossing(1),
+        gradient_peak(5)[1] > gradient_peak(1)[1],
+    ],
+    "02.first_steps": {(True, True): "b"}[
+        gradient_ratio(1 / 2, 2) < 1, gradient_ratio(1 / 10, 2) > 1
+    ],
+    "04.hardest_example": "abcd"[
+        np.argmin([softmax(np.array(z))[t] for z, t in FOUR])
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_predictions_are_what_happens(name):
+    asked, value = question(name), TRUTHS[name]
+    if asked.choices:
+        assert asked.truth == value
+    else:
+        assert abs(asked.truth - value) < 1e-3 * max(1, value)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Logits and labels of the test images, under cross entropy."""
+    images, labels, test_images, test_labels = rare_digit(8, seed=3)
+    weights = classifier.train(
+        images,
+        labels,
+        lambda x, y: anp.sum(sigmoid_focal_loss(x, y, gamma=0)) / sum(y),
+        seed=3,
+    )
+    return classifier.logits(weights, test_images), test_labels
+
+
+def test_the_hardest_negatives_share_rises_most(digits):
+    def share(label, gamma):
+        loss = sigmoid_focal_loss(*digits, gamma=gamma)[digits[1] == label]
+        hardest = np.quantile(loss, 0.99)
+        return loss[loss >= hardest].sum() / loss.sum()
+
+    negatives = share(0, 2) - share(0, 0)
+    assert negatives > 5 * abs(share(1, 2) - share(1, 0))
+    assert question("03.hardest_fifth").truth == "d"
+
+
+def test_the_balancing_alpha_falls(digits):
+    def alpha(gamma):
+        loss = sigmoid_focal_loss(*digits, gamma=gamma)
+        positive, negative = (loss[digits[1] == y].mean() for y in (1, 0))
+        return 100 * negative / (100 * negative + positive)
+
+    alphas = [alpha(gamma) for gamma in np.linspace(0, 5, 11)]
+    assert (np.diff(alphas) < 0).all() and alphas[0] > 10 * alphas[-1]
+    assert question("03.balancing_alpha").truth == "b"
+
+
+def test_one_form_of_six_survives():
+    choices = question("05.survivor").choices
+    forms = dict(
+        zip(choices, defined_in("05", *choices.values()), strict=True)
+    )
+    sound = [
+        letter
+        for letter, form in forms.items()
+        if set(outcomes(examine_sigmoid(form, torch.float32, order=1)))
+        == {"right"}
+    ]
+    assert sound == [question("05.survivor").truth]
+
+
+def test_the_usual_loss_keeps_four_arrays_or_more():
+    (usual,) = defined_in("06", "usual")
+    x, y = benchmark.detection_logits(1000)
+    saved = benchmark.saved_bytes(usual, x.requires_grad_(), y) / x.nbytes
+    asked = question("06.tensors_saved")
+    assert saved >= 4 and asked.choices[asked.truth] == "four or more"
