@@ -2,13 +2,14 @@
 
 python .ci/build_site.py
 
-Each lesson is copied with a cell before it: one that fetches its packages,
-or, where it needs PyTorch, one that says where to run it instead. What a
-lesson needs is seen by running its imports.
+Each lesson is copied with a cell before it that fetches its packages, or,
+where it needs PyTorch, with two: one says where to run it instead, the other
+stops. What a lesson needs is seen by running its imports.
 """
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -45,16 +46,18 @@ FETCH = """\
 # This copy runs in your browser: this cell fetches what it needs.
 %pip install -q focal-edu ipywidgets matplotlib{more}"""
 ELSEWHERE = """\
+> **This lesson needs PyTorch, which does not run in a browser.** Its results
+> are kept below, to be read. To run it, [open it on Binder]({binder}), or
+> start `make lab` on your own machine."""
+STOP = """\
 class RunElsewhere(Exception):
     def _render_traceback_(self):
         return [str(self)]
 
 
-raise RunElsewhere(
-    "This lesson needs PyTorch, which does not run in a browser.\\n"
-    "Its results are kept below, to be read. To run it:\\n"
-    "{where}"
-)"""
+raise RunElsewhere("This lesson needs PyTorch: see above where it runs.")"""
+# The only formulas in a lesson's title: a letter with a subscript.
+FORMULA = re.compile(r"\$(\w)_(\w)\$")
 
 
 def main():
@@ -83,9 +86,10 @@ def copy(path):
     notebook = nbformat.read(path, as_version=4)
     needs = imports(notebook)
     title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+    title = FORMULA.sub(r"<i>\1<sub>\2</sub></i>", title)
     binder = addresses()["binder"](path.name)
     if "torch" in needs:
-        first = ELSEWHERE.format(where=f"{binder}\\nor `make lab`.")
+        first = STOP
         link, how = binder, "needs PyTorch: opens on Binder"
     else:
         more = " scikit-learn" if "sklearn" in needs else ""
@@ -93,6 +97,9 @@ def copy(path):
         link, how = f"lab/index.html?path={path.name}", "runs in your browser"
     cell = nbformat.v4.new_code_cell(first, id="in-the-browser")
     notebook.cells.insert(0, cell)
+    if "torch" in needs:
+        words = ELSEWHERE.format(binder=binder)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(words))
     notebook.metadata.kernelspec = {
         "display_name": "Python (Pyodide)",
         "language": "python",

@@ -146,6 +146,7 @@ def test_lesson(page, lab, name):
             "ex.p_t.check(lambda p, y: p if y == 1 else 1 - p)",
         ),
     ],
+    ids=["a prediction", "a function"],
 )
 def test_exercise(page, lab, call, wrong, diagnosis, right):
     url, _, _ = lab

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .pieces import Pair, empty_like, in_pieces, piece_size, working
+from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
 
 
 def class_margin(z, t):
@@ -54,10 +54,13 @@ class _Margin(Pair):
         if not in_pieces(z):
             return _margin(z, t)
         results = [empty_like(t, working(z.dtype)) for _ in range(3)]
-        for logits, truth, *here in _rows(z, t, *results):
+
+        def work(logits, truth, *here):
             parts = _margin(logits, truth, 1)
             for result, part in zip(here, parts, strict=True):
                 result.copy_(part)
+
+        for_each(work, _rows(z, t, *results))
         return tuple(results)
 
     @staticmethod
@@ -79,11 +82,15 @@ class _MarginGradient(Pair):
         if not in_pieces(g, z):
             return _margin_gradient(z, t, g, top, total).to(z.dtype)
         gradient = empty_like(z, z.dtype)
-        for *arguments, result in _rows(z, t, g, top, total, gradient):
+
+        def work(logits, truth, of_margin, top, total, result):
+            arguments = logits, truth, of_margin, top, total, 1
             if z.dtype == g.dtype:
-                _margin_gradient(*arguments, dim=1, out=result)
+                _margin_gradient(*arguments, out=result)
             else:
-                result.copy_(_margin_gradient(*arguments, dim=1))
+                result.copy_(_margin_gradient(*arguments))
+
+        for_each(work, _rows(z, t, g, top, total, gradient))
         return gradient
 
     @staticmethod
@@ -134,9 +141,8 @@ def _rows(z, *others):
     """
     *lead, classes, width = z.shape
     count = math.prod(lead)
-    size = piece_size()
-    across = max(1, size // classes)
-    down = max(1, size // max(1, classes * width))
+    across = max(1, PIECE // classes)
+    down = max(1, PIECE // max(1, classes * width))
     flat = [
         tensor.reshape(count, *tensor.shape[len(lead) :])
         for tensor in (z, *others)
