@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
+from .pieces import Pair, empty_like, in_pieces, piece_size, working
 
 
 def class_margin(z, t):
@@ -54,13 +54,10 @@ class _Margin(Pair):
         if not in_pieces(z):
             return _margin(z, t)
         results = [empty_like(t, working(z.dtype)) for _ in range(3)]
-
-        def work(logits, truth, *here):
+        for logits, truth, *here in _rows(z, t, *results):
             parts = _margin(logits, truth, 1)
             for result, part in zip(here, parts, strict=True):
                 result.copy_(part)
-
-        for_each(work, _rows(z, t, *results))
         return tuple(results)
 
     @staticmethod
@@ -82,15 +79,11 @@ class _MarginGradient(Pair):
         if not in_pieces(g, z):
             return _margin_gradient(z, t, g, top, total).to(z.dtype)
         gradient = empty_like(z, z.dtype)
-
-        def work(logits, truth, of_margin, top, total, result):
-            arguments = logits, truth, of_margin, top, total, 1
+        for *arguments, result in _rows(z, t, g, top, total, gradient):
             if z.dtype == g.dtype:
-                _margin_gradient(*arguments, out=result)
+                _margin_gradient(*arguments, dim=1, out=result)
             else:
-                result.copy_(_margin_gradient(*arguments))
-
-        for_each(work, _rows(z, t, g, top, total, gradient))
+                result.copy_(_margin_gradient(*arguments, dim=1))
         return gradient
 
     @staticmethod
@@ -141,8 +134,9 @@ def _rows(z, *others):
     """
     *lead, classes, width = z.shape
     count = math.prod(lead)
-    across = max(1, PIECE // classes)
-    down = max(1, PIECE // max(1, classes * width))
+    size = piece_size()
+    across = max(1, size // classes)
+    down = max(1, size // max(1, classes * width))
     flat = [
         tensor.reshape(count, *tensor.shape[len(lead) :])
         for tensor in (z, *others)

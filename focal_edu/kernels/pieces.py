@@ -1,35 +1,16 @@
 """Work on pieces that stay in cache, and the base of the pairs."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy
 import torch
 from torch.autograd import Function
 
-PIECE = 2**15 - 16
-"""Elements of a piece: 128 KiB of float32, which a core's cache holds, and
-fewer than PyTorch shares out among its own threads."""
+SHARE = 2**16
+"""Elements of one thread's share of a piece: 256 KiB of float32."""
 
 
-def for_each(work, pieces):
-    """Call ``work(*piece)`` for every piece, in as many threads as PyTorch's.
-
-    Whoever is free takes the next piece, and waits for no other until the
-    end. PyTorch's own threads wait for one another after each operation;
-    where other programs want the processor too, that is most of the time.
-    """
-    left, inference = iter(pieces), torch.is_inference_mode_enabled()
-
-    def take(_):  # a new thread knows of neither mode
-        with torch.inference_mode(inference), torch.no_grad():
-            for piece in left:
-                work(*piece)
-
-    threads = min(torch.get_num_threads(), len(pieces))
-    if threads < 2:
-        return take(0)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(take, range(threads)))
+def piece_size():
+    """Return the elements of one piece: every thread's share in its cache."""
+    return SHARE * torch.get_num_threads()
 
 
 def in_pieces(*tensors):
@@ -56,7 +37,7 @@ def empty_like(x, dtype):
     NumPy asks Linux for huge pages, PyTorch does not: the first write to
     40 MB then costs 20 page faults in place of 10 000.
     """
-    if not x.is_cpu or x.numel() < PIECE:
+    if not x.is_cpu or x.numel() < SHARE:
         return torch.empty(x.shape, dtype=dtype, device=x.device)
     integers = numpy.empty(x.shape, f"i{dtype.itemsize}")
     return torch.from_numpy(integers).view(dtype)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from .pieces import PIECE, Pair, empty_like, for_each, in_pieces, working
+from .pieces import Pair, empty_like, in_pieces, piece_size, working
 
 
 def sigmoid_focal(x, y=None, *, gamma, positive=1.0, negative=1.0):
@@ -113,15 +113,14 @@ def _sigmoid(wanted, x, y, a, b, gamma):
     inputs = [_flat(tensor, x.shape) for tensor in (x, y, a, b)]
     flat = [result.view(-1) for result in results]
 
-    def work(here):
+    size = piece_size()
+    for start in range(0, x.numel(), size):
+        here = slice(start, start + size)
         parts = [_part(tensor, here) for tensor in inputs]
         sides = _sides(*parts, gamma, look=True)
         for name, result in zip(wanted, flat, strict=True):
             terms = [getattr(side, name)(gamma) for side in sides]
             _total(terms, out=result[here])
-
-    starts = range(0, x.numel(), PIECE)
-    for_each(work, [(slice(start, start + PIECE),) for start in starts])
     return results
 
 
