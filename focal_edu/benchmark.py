@@ -261,6 +261,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
 
+    print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")
     x, y = detection_logits(options.elements)
     losses = sigmoid_losses(options.rivals)
     rows = measure("sigmoid", losses, x, y, options.repeats)
@@ -274,7 +275,6 @@ def main():
         task = f"softmax, {examples} × {classes}"
         rows += measure(task, losses, z, t, options.repeats)
     print(table(rows))
-    print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")
     named = " ".join(row.loss for row in rows)
     for rival in ("torchvision", "kornia", "compiled"):
         if rival not in named:
