@@ -186,7 +186,7 @@ def test_targets_may_come_first():
     report = examine(lambda t, x: right(x, t), gamma=2, alpha=0.25)
     assert report.names == ("takes targets first",) and not report.failing
     with pytest.raises(AssertionError, match="takes targets first"):
-        assert_conforms(lambda t, x: right(x, t))
+        assert_conforms(lambda t, x: right(x, t), gamma=2, alpha=0.25)
 
 
 def keras(y_true, y_pred, style, alpha, squash, gamma=2.0):

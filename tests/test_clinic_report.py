@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from focal_edu import FocalLoss
 from focal_edu.clinic import VARIANTS, assert_conforms, build, examine
 from focal_edu.clinic.properties import PROPERTIES
 
@@ -72,7 +73,7 @@ def test_bad_callables_get_a_clear_line(loss, line, capsys):
     assert "Traceback" not in str(report) and "second line" not in str(report)
     assert all(len(line) < 250 for line in report.trouble)
     with pytest.raises(AssertionError, match="could not be examined"):
-        assert_conforms(loss)
+        assert_conforms(loss, gamma=2, alpha=None)
     assert capsys.readouterr() == ("", "")
 
 
@@ -173,9 +174,10 @@ def test_a_property_alone_can_fail(loss, name):
     assert report.verdict == "right formula", report
     assert report.failing == (name,), report
     assert name in report.headline
+    claims = {"gamma": report.claims.gamma, "alpha": report.claims.alpha}
     with pytest.raises(AssertionError, match="FAILS"):
-        assert_conforms(loss)
-    assert_conforms(loss, except_for=[name])
+        assert_conforms(loss, **claims)
+    assert_conforms(loss, **claims, except_for=[name])
 
 
 @pytest.mark.parametrize("reduce", [torch.mean, torch.clone])
@@ -184,7 +186,7 @@ def test_what_fails_only_in_another_use_is_a_risk(reduce):
     assert report.conforms
     assert report.risks == ("(N, 1) against (N,) is caught",)
     assert "Risk:" in str(report) and "FAILS" not in str(report)
-    assert_conforms(broadcasts)
+    assert_conforms(broadcasts, gamma=2, alpha=None)
     assert "7 × 7" in str(report)
 
 
@@ -213,7 +215,8 @@ def test_every_property_can_fail():
         how["gamma"] = 0.5
         seen |= set(examine(build(variant, **how), **how).failing)
     rest = {"inputs are untouched", "half precision works"}
-    rest |= {"(N, 1) against (N,) is caught"}
+    rest |= {"(N, 1) against (N,) is caught", "images count as their pixels"}
+    rest |= {"ignored targets leave no trace"}
     rest |= {"its tensors move with the module"}
     rest |= {"γ = 0 gives cross entropy", "second derivative is finite"}
     assert seen | rest == set(PROPERTIES)
@@ -294,4 +297,57 @@ def test_examining_leaves_the_loss_and_the_random_state_alone():
 
 def test_except_for_must_name_properties():
     with pytest.raises(ValueError, match="names no property"):
-        assert_conforms(build(), except_for=["finite"])
+        assert_conforms(build(), gamma=2, alpha=None, except_for=["finite"])
+
+
+def test_nothing_is_fitted_for_a_test():
+    with pytest.raises(TypeError, match="gamma"):
+        assert_conforms(F.cross_entropy, alpha=None)
+    with pytest.raises(AssertionError, match="γ"):
+        assert_conforms(F.cross_entropy, gamma=2, alpha=None)
+
+
+def three_classes(z, t):
+    return -((1 - z.softmax(1)) ** 2 * z.log_softmax(1)).gather(
+        1, t.unsqueeze(1)
+    )
+
+
+@pytest.mark.parametrize(
+    "loss, risk",
+    [
+        (
+            lambda z, t: three_classes(
+                z.reshape(-1, 3), t.reshape(-1)
+            ).mean(),
+            "images count as their pixels",
+        ),
+        (
+            lambda z, t: (
+                F.cross_entropy(z, t, reduction="none")
+                .flatten(1)
+                .sum(1)
+                .mean()
+                if z.ndim > 2
+                else F.cross_entropy(z, t)
+            ),
+            "images count as their pixels",
+        ),
+        (
+            lambda z, t: F.cross_entropy(z, t, reduction="none").mean(),
+            "ignored targets leave no trace",
+        ),
+    ],
+)
+def test_images_and_ignored_targets_are_risks(loss, risk):
+    report = examine(loss, task="multi-class")
+    assert report.conforms and report.risks == (risk,), report
+
+
+def test_a_right_loss_of_images_and_ignored_targets_has_no_risk():
+    loss = FocalLoss(task_type="multi-class")
+    report = examine(loss)
+    assert report.conforms and not report.risks
+    names = {f.name for f in report.findings if f.holds is True}
+    assert "images count as their pixels" in names
+    assert "ignored targets leave no trace" in names

@@ -20,8 +20,8 @@ TAKES_PROBABILITIES = Variant(
     "input",
     None,
     "the focal loss of probabilities: it wants σ(x) or softmax(z), no logits",
-    "given logits it fails or is NaN; given probabilities it is infinite or "
-    "NaN as soon as one rounds to 0 or 1",
+    "given logits it fails or is NaN; given probabilities it may be "
+    "infinite or NaN once one of them rounds to 0 or 1",
     ("mkocabas/focal-loss-keras#17",),
 )
 TAKES_TARGETS_FIRST = Variant(
@@ -109,13 +109,14 @@ def examine(
     )
 
 
-def assert_conforms(loss, *, except_for=(), **claims):
+def assert_conforms(loss, *, gamma, alpha, except_for=(), **claims):
     """Raise AssertionError, with the report, unless `loss` conforms.
 
     Parameters
     ----------
-    loss, **claims
-        As in `examine`.
+    loss, gamma, alpha, **claims
+        As in `examine`. γ and α must be given: fitted ones would let cross
+        entropy pass, as the focal loss with γ = 0.
     except_for : sequence of str, optional
         Names of properties that may fail, as the report writes them.
 
@@ -132,7 +133,7 @@ def assert_conforms(loss, *, except_for=(), **claims):
             f"except_for names no property: {sorted(unknown)}; there are "
             f"{list(PROPERTIES)}"
         )
-    report = examine(loss, **claims)
+    report = examine(loss, gamma=gamma, alpha=alpha, **claims)
     failing = set(report.failing) - set(except_for)
     unseen = report.mistakes and not report.failing
     if failing or unseen or report.verdict == "refused":

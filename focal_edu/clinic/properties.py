@@ -13,6 +13,12 @@ from .calls import Refusal, ask, fresh, value_of
 from .claims import with_gamma
 from .match import close, true_answer
 from .report import RISK
+from .uses import (
+    column_against_vector,
+    ignored_targets_leave_no_trace,
+    images_count_as_their_pixels,
+    tensors_move_with_the_module,
+)
 
 
 def gamma_zero_is_cross_entropy(case):
@@ -192,54 +198,6 @@ def half_precision_works(case):
     return True, ""
 
 
-def column_against_vector(case):
-    if case.form.task != "binary":
-        return None, "a trap for binary losses"
-    _, (logits, targets) = case.inputs(case.batch)
-    try:
-        value = value_of(
-            case.copy(), logits.reshape(-1, 1), targets.reshape(-1)
-        )
-    except Refusal:
-        return True, "refused"
-    n, seen = len(logits), value.detach().double().numpy()
-    if seen.size == n * n:
-        return RISK, f"{n} examples give {n} × {n} losses: check shapes"
-    good = seen.size == case.answer.value.size and close(
-        seen.ravel(), case.answer.value.ravel(), case.rtol
-    )
-    seen = f"{n} examples are averaged over {n} × {n} pairs: check shapes"
-    return True if good else RISK, seen
-
-
-def tensors_move_with_the_module(case):
-    if not isinstance(case.loss, torch.nn.Module):
-        return None, "not a module"
-    plain = [
-        name
-        for name, value in vars(case.loss).items()
-        if isinstance(value, torch.Tensor) and value.ndim
-    ]
-    if not plain or _runs_on_meta(case, []):
-        return True, ""
-    if not _runs_on_meta(case, plain):
-        return None, "could not be run on another device"
-    return False, f"{plain[0]} is no buffer: .to(device) leaves it behind"
-
-
-def _runs_on_meta(case, moved_by_hand):
-    """Whether it runs with everything on PyTorch's device without data."""
-    module = case.copy().to("meta")
-    for name in moved_by_hand:
-        setattr(module, name, getattr(module, name).to("meta"))
-    _, given = case.inputs(case.batch)
-    try:
-        value_of(module, *(tensor.to("meta") for tensor in given))
-    except Refusal:
-        return False
-    return True
-
-
 def _quotient(value, weight):
     """value / weight, and NaN where nothing is weighted."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -287,5 +245,7 @@ PROPERTIES = {
     "inputs are untouched": inputs_are_untouched,
     "half precision works": half_precision_works,
     "(N, 1) against (N,) is caught": column_against_vector,
+    "images count as their pixels": images_count_as_their_pixels,
+    "ignored targets leave no trace": ignored_targets_leave_no_trace,
     "its tensors move with the module": tensors_move_with_the_module,
 }
