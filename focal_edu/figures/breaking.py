@@ -35,6 +35,9 @@ def map_of_breaks(figure, forms, dtype):
             for row, column in np.argwhere(worst == number):
                 if hatch:
                     axes.add_patch(_hatched(column, row, hatch))
+        if not worst.any():
+            middle = (len(LOGITS) - 1) / 2, (len(GAMMAS) - 1) / 2
+            axes.text(*middle, "all right", ha="center", va="center")
         axes.set_title(name, fontsize=12)
         axes.grid(False)
         axes.set_xticks(
