@@ -27,7 +27,8 @@ def refresh(path):
     client.execute()
     for cell in notebook.cells:
         shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-        if any(WIDGET in data for data in shown):
+        random = "strip-output" in cell.metadata.get("tags", [])
+        if random or any(WIDGET in data for data in shown):
             cell.outputs = []
     mark_slides(notebook)
     notebook.metadata = {
