@@ -77,6 +77,15 @@ def test_bad_callables_get_a_clear_line(loss, line, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_reason_is_given_once():
+    def loss(x, y):
+        return F.binary_cross_entropy_with_logits(x, y.long()), {}
+
+    assert len(examine(loss).trouble) < 12
+    report = examine(lambda x, y: (by_softplus(x, y).mean(), {}))
+    assert "[0]" in report.trouble[0] and len(report.trouble) < 6
+
+
 def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
     def loss(x, y):
         print("alpha", x)

@@ -1,5 +1,6 @@
 """Which call, which claims and which mistakes explain what a loss answers."""
 
+import re
 from dataclasses import replace
 
 import torch
@@ -75,7 +76,8 @@ def _try_form(loss, form, classes, seed, found, trouble):
                 loss, form, classes, seed
             )
         except Refusal as refusal:
-            trouble.setdefault(f"{refusal}", f"{form}: {refusal}")
+            but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
+            trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
 
 
 def _tries(loss, evidence, given):
