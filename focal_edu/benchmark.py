@@ -118,15 +118,14 @@ def floors(logits, targets, repeats=15):
     out = torch.empty_like(logits)
     rows = []
     for name, into in (("into place", out), ("into a new array", None)):
-        times = []
-        for _ in range(repeats + 2):
-            _wait(logits)
-            start = time.perf_counter()
+
+        def add(into=into):
             torch.add(logits, targets, out=into)
             _wait(logits)
-            times.append(1e3 * (time.perf_counter() - start))
-        name = f"x + y {name}"
-        rows.append(Row("sigmoid", name, median(times[2:]), None))
+
+        _wait(logits)
+        milliseconds = _median(add, repeats, time.perf_counter)
+        rows.append(Row("sigmoid", f"x + y {name}", milliseconds, None))
     return rows
 
 
@@ -135,12 +134,11 @@ def redraw(repeats=15):
 
     The median CPU time of drawing lesson 01's figure and encoding it.
     """
-    times = []
-    for turn in range(repeats + 2):
-        start = time.process_time()
-        loss_beside_cross_entropy(gamma=turn / 4)._repr_mimebundle_()
-        times.append(1e3 * (time.process_time() - start))
-    return median(times[2:])
+
+    def draw():
+        loss_beside_cross_entropy(gamma=2)._repr_mimebundle_()
+
+    return _median(draw, repeats, time.process_time)
 
 
 def saved_bytes(loss, *arguments):
@@ -244,6 +242,16 @@ def _versions(folder):
         for name in names
         for found in metadata.distributions(name=name, path=places)
     }
+
+
+def _median(run, repeats, clock):
+    """The median milliseconds of a run, after two to warm up."""
+    times = []
+    for _ in range(repeats + 2):
+        start = clock()
+        run()
+        times.append(1e3 * (clock() - start))
+    return median(times[2:])
 
 
 def _wait(tensor):

@@ -6,7 +6,6 @@ from matplotlib.patches import Patch, Rectangle
 
 from .style import BLACK, ORANGE, SKY, YELLOW, lesson_figure
 
-GAMMAS = (0, 0.1, 0.5, 0.9, 1, 1.5, 2, 5)
 LOGITS = (-1000, -89, -40, -17, -8.4, -3, 0, 3, 8.4, 17, 40, 89, 1000)
 KINDS = (  # outcome, what it means, colour, hatch; worst last
     ("right", "right", "white", None),
@@ -24,6 +23,8 @@ def map_of_breaks(figure, forms, dtype):
     Each cell shows the worst outcome of value and gradient, of either label,
     at a γ and a logit x_t of the truth. Forms take logits, targets and γ.
     """
+    from ..precision import GAMMAS  # loads PyTorch: only this figure does
+
     figure.set_size_inches(9, 5.6)
     panels = figure.subplots(2, 3, sharex=True, sharey=True).flat
     seen = []
@@ -82,7 +83,7 @@ def _hatched(column, row, hatch):
 
 def worst_outcomes(form, dtype):
     """Return the number in `KINDS` of the worst outcome, at [γ, logit]."""
-    from ..precision import examine_sigmoid  # PyTorch's room, not a figure's
+    from ..precision import GAMMAS, examine_sigmoid
 
     order = [kind[0] for kind in KINDS]
     worst = np.zeros((len(GAMMAS), len(LOGITS)), int)
