@@ -15,7 +15,7 @@ from .arguments import (
     check_integer,
     show,
 )
-from .kernels import class_margin, class_margins, sigmoid_focal
+from .kernels import class_margins, sigmoid_focal, softmax_focal
 from .tensor_arguments import (
     check_class_target,
     check_logits,
@@ -135,22 +135,27 @@ def softmax_focal_loss(
     soft = check_class_target(input, target, ignore_index)
     alpha = _alpha(alpha, input, check_class_alpha)
     z = input.flatten(2) if input.ndim > 2 else input.unsqueeze(-1)
+    ignored = None
     if soft:
         weight = target if alpha is None else target * alpha
         weight = weight.reshape(z.shape)
         m = class_margins(z)
         loss = sigmoid_focal(m, gamma=gamma, positive=weight).sum(-2)
-        ignored = torch.zeros_like(loss, dtype=torch.bool)
     else:
-        target = target.long().reshape(z.shape[:-2] + z.shape[-1:])
-        ignored = target == ignore_index
-        truth = target.masked_fill(ignored, 0)
+        truth = target.long().reshape(z.shape[:-2] + z.shape[-1:])
+        ignored = truth == ignore_index
+        if may_look() and truth.is_cpu and not ignored.any():
+            ignored = None  # a look is cheap on a CPU, and masks are not
+        else:
+            truth = truth.masked_fill(ignored, 0)
         weight = 1.0 if alpha is None else alpha.flatten()[truth]
-        m = class_margin(z, truth)
-        loss = sigmoid_focal(m, gamma=gamma, positive=weight)
-    axis = class_axis(input)
-    loss = loss.masked_fill(ignored, 0).reshape(without(input.shape, axis))
-    return _reduce(loss, reduction, (~ignored).sum(), input)
+        loss = softmax_focal(z, truth, gamma=gamma, weight=weight)
+    count = loss.numel()
+    if ignored is not None:
+        loss = loss.masked_fill(ignored, 0)
+        count = (~ignored).sum()
+    loss = loss.reshape(without(input.shape, class_axis(input)))
+    return _reduce(loss, reduction, count, input)
 
 
 class FocalLoss(nn.Module):

@@ -49,7 +49,7 @@ def check_soft_target(input, target):
         )
     if target.dtype == torch.bool or not target.numel() or not may_look():
         return
-    low, high = torch.stack(torch.aminmax(target)).tolist()
+    low, high = (end.item() for end in torch.aminmax(target))
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"target must lie in [0, 1], got values from {low} to {high}"
@@ -85,7 +85,7 @@ def check_class_target(input, target, ignore_index):
         )
     if may_look() and target.numel():
         classes = input.shape[axis]
-        low, high = torch.stack(torch.aminmax(target)).tolist()
+        low, high = (end.item() for end in torch.aminmax(target))
         if 0 <= low and high < classes:
             return False
         kept = target[target.long() != ignore_index]

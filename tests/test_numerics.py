@@ -7,7 +7,7 @@ import mpmath
 import pytest
 import torch
 
-from focal_edu import precision
+from focal_edu import gradients, precision, reference
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 DTYPES = tuple(precision.TOLERANCES)
@@ -22,9 +22,15 @@ def ours_softmax(z, t, gamma):
 
 
 def checks_of(dtype):
-    """Every check of both losses in one precision."""
+    """Every check of both losses in one precision.
+
+    The logits of softmax come all at once, and each size on its own: how
+    they are worked depends on those around them.
+    """
     checks = precision.examine_sigmoid(ours_sigmoid, dtype)
-    return checks + precision.examine_softmax(ours_softmax, dtype)
+    for sizes in (precision.SIZES, *((size,) for size in precision.SIZES)):
+        checks += precision.examine_softmax(ours_softmax, dtype, sizes=sizes)
+    return checks
 
 
 def count_checks():
@@ -39,8 +45,30 @@ def count_checks():
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_check_fails(dtype):
     checks = checks_of(dtype)
-    assert len(checks) > 9_000
+    assert len(checks) > 15_000
     assert [check for check in checks if check.outcome != "right"] == []
+
+
+@pytest.mark.parametrize("classes", (10, 63, 64, 80))
+@pytest.mark.parametrize("scale", (1, 4, 15, 40, 1000))
+def test_many_classes_in_float32(classes, scale):
+    """Against the reference in float64, half of the truths on top."""
+    g = torch.Generator().manual_seed(0)
+    z = scale * torch.randn(300, classes, generator=g)
+    t = torch.randint(0, classes, (300,), generator=g)
+    t[::2] = z[::2].argmax(1)
+    for gamma in precision.GAMMAS:
+        leaf = z.clone().requires_grad_()
+        loss = ours_softmax(leaf, t, gamma)
+        loss.sum().backward()
+        arguments = z.double().numpy(), t.numpy()
+        value = reference.softmax_focal_loss(*arguments, gamma=gamma)
+        slope = gradients.softmax_focal_gradient(*arguments, gamma=gamma)
+        tiny = torch.finfo(torch.float32).tiny
+        for ours, known in ((loss.detach(), value), (leaf.grad, slope)):
+            torch.testing.assert_close(
+                ours.double(), torch.from_numpy(known), rtol=1e-5, atol=tiny
+            )
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)

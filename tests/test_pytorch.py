@@ -9,7 +9,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
-from focal_edu import FocalLoss, reference
+from focal_edu import FocalLoss, gradients, reference
+from focal_edu.kernels import pieces
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())
@@ -227,7 +228,7 @@ def two_threads():
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("size", [(300_000,), (3, 7, 40_000), (60_000, 7)])
-def test_pieces_leave_no_seam(size):
+def test_pieces_leave_no_seam(size, monkeypatch):
     """More elements than a piece holds, laid out against the grain."""
     g = torch.Generator().manual_seed(1)
     whole = torch.randn(size, generator=g, dtype=torch.float64)
@@ -240,6 +241,7 @@ def test_pieces_leave_no_seam(size):
         known = -y * (1 - p) ** 2 * p.log() - (1 - y) * p**2 * (1 - p).log()
         torch.testing.assert_close(ours, known)
     if len(size) > 1:
+        monkeypatch.setattr(pieces, "SHARE", 2**10)
         t = torch.randint(0, 7, (size[0], *size[2:]), generator=g)
         leaves = [whole.clone().requires_grad_(), x.clone().requires_grad_()]
         p_t = leaves[0].softmax(1).gather(1, t.unsqueeze(1)).squeeze(1)
@@ -249,3 +251,37 @@ def test_pieces_leave_no_seam(size):
         known.sum().backward()
         ours.sum().backward()
         torch.testing.assert_close(leaves[1].grad, leaves[0].grad)
+
+
+@pytest.mark.parametrize("shape", [(900, 5), (400, 64), (4, 5, 70)])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_pieces_of_any_size_of_logits(shape, alpha, monkeypatch):
+    """Some pieces hold logits that need a shift, some hold none."""
+    monkeypatch.setattr(pieces, "SHARE", 2**6)
+    g = torch.Generator().manual_seed(2)
+    z = torch.randn(shape, generator=g, dtype=torch.float64)
+    z[: shape[0] // 2] *= 100
+    where = shape[:1] + shape[2:]
+    t = torch.randint(0, shape[1], where, generator=g)
+    keys = {"alpha": torch.rand(shape[1], generator=g).double().tolist()}
+    keys = keys if alpha else {}
+    leaf = z.clone().requires_grad_()
+    loss = softmax_focal_loss(leaf, t, reduction="none", **keys)
+    upstream = torch.rand(where, generator=g, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(loss, leaf, upstream)
+    arguments = z.numpy(), t.numpy()
+    known = reference.softmax_focal_loss(*arguments, **keys)
+    np.testing.assert_allclose(loss.detach(), known, rtol=1e-11)
+    known = gradients.softmax_focal_gradient(*arguments, **keys)
+    known = upstream.unsqueeze(1).numpy() * known
+    np.testing.assert_allclose(gradient, known, rtol=1e-11, atol=1e-300)
+
+
+def test_a_logit_that_is_no_number_spoils_its_own_example_only():
+    z, _, _, t = draw((6, 3))
+    with torch.no_grad():
+        z[2, 1] = float("nan")
+    loss = softmax_focal_loss(z, t, reduction="none")
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    assert loss.isnan().tolist() == [i == 2 for i in range(6)]
+    assert gradient.isfinite().all(1).tolist() == [i != 2 for i in range(6)]

@@ -138,6 +138,20 @@ def test_half_precision(settings, dtype):
     torch.testing.assert_close(value, known[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_takes_soft_targets_of_the_other_half_precision(dtype):
+    z, soft = torch.randn(5, 3), torch.rand(5, 3)
+    for settings in SETTINGS:
+        loss = FocalLoss(**settings)
+        with torch.autocast("cpu", dtype):
+            for half in (torch.bfloat16, torch.float16):
+                given = z.to(half), soft.to(half)
+                value = loss(*given)
+                torch.testing.assert_close(
+                    value, loss(*(tensor.float() for tensor in given))
+                )
+
+
 def test_a_gradient_scaler_saves_small_float16_gradients():
     """2^−30 is 0 in float16; 2^16 times as much is not."""
     z = torch.full((4,), 7.0, dtype=torch.float16, requires_grad=True)
@@ -213,7 +227,8 @@ def test_memory_of_softmax():
     loss = FocalLoss(task_type="multi-class")
     z = torch.randn(1000, 80, requires_grad=True)
     target = torch.randint(0, 80, (1000,))
-    assert saved_bytes(loss, z, target) <= z.nbytes / 4
+    assert saved_bytes(loss, z, target) <= 2 * 4 * 1000 + 16
+    assert saved_bytes(loss, 100 * z, target) <= 3 * 4 * 1000 + 16
 
 
 @every_setting

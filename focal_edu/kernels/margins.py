@@ -1,10 +1,8 @@
 """Softmax as sigmoid: the margin of a class over all the others."""
 
-import math
-
 import torch
 
-from .pieces import Pair, empty_like, in_pieces, piece_size, working
+from .pieces import Pair, working
 
 
 def class_margin(z, t):
@@ -27,7 +25,7 @@ def class_margin(z, t):
     z_t − logsumexp(z) is log p_t on paper; in floats it has lost its digits
     where p_t nears 1.
     """
-    return _Margin.apply(z, t)[0]
+    return Margin.apply(z, t)[0]
 
 
 def class_margins(z):
@@ -46,19 +44,12 @@ def class_margins(z):
     return torch.where(is_top, of_top, z - highest - torch.log(rest))
 
 
-class _Margin(Pair):
+class Margin(Pair):
     """The margin, and the largest and the scaled sum of the others."""
 
     @staticmethod
     def forward(z, t):
-        if not in_pieces(z):
-            return _margin(z, t)
-        results = [empty_like(t, working(z.dtype)) for _ in range(3)]
-        for logits, truth, *here in _rows(z, t, *results):
-            parts = _margin(logits, truth, 1)
-            for result, part in zip(here, parts, strict=True):
-                result.copy_(part)
-        return tuple(results)
+        return margin(z, t)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -68,23 +59,18 @@ class _Margin(Pair):
 
     @staticmethod
     def backward(ctx, g, *_):
-        return _MarginGradient.apply(g, *ctx.saved_tensors), None
+        return MarginGradient.apply(g, *ctx.saved_tensors), None
 
 
-class _MarginGradient(Pair):
+class MarginGradient(Pair):
     """g × (1 at the true class, minus its share of the others elsewhere)."""
 
     @staticmethod
     def forward(g, z, t, top, total):
-        if not in_pieces(g, z):
-            return _margin_gradient(z, t, g, top, total).to(z.dtype)
-        gradient = empty_like(z, z.dtype)
-        for *arguments, result in _rows(z, t, g, top, total, gradient):
-            if z.dtype == g.dtype:
-                _margin_gradient(*arguments, dim=1, out=result)
-            else:
-                result.copy_(_margin_gradient(*arguments, dim=1))
-        return gradient
+        share = (z.to(top.dtype) - top.unsqueeze(-2)).exp_()
+        share = share * (-g / total).unsqueeze(-2)
+        here = t.unsqueeze(-2)
+        return share.scatter(-2, here, g.unsqueeze(-2)).to(z.dtype)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -105,18 +91,13 @@ class _MarginGradient(Pair):
         return along_g, along_z.to(z.dtype), None, None, None
 
 
-def _margin(z, t, dim=-2):
+def margin(z, t, dim=-2):
+    """Return the margin, and the largest and the scaled sum of the others."""
     others = _others(z, t, dim)
     top = others.amax(dim)
     of_truth = z.gather(dim, t.unsqueeze(dim)).squeeze(dim)
     total = others.sub_(top.unsqueeze(dim)).exp_().sum(dim)
     return of_truth - top - total.log(), top, total
-
-
-def _margin_gradient(z, t, g, top, total, dim=-2, out=None):
-    share = torch.sub(z.to(top.dtype), top.unsqueeze(dim), out=out).exp_()
-    share = torch.mul(share, (-g / total).unsqueeze(dim), out=out)
-    return share.scatter_(dim, t.unsqueeze(dim), g.unsqueeze(dim))
 
 
 def _others(z, t, dim=-2):
@@ -125,30 +106,3 @@ def _others(z, t, dim=-2):
     # PyTorch scatters a tensor four times as fast as a number
     nothing = z.new_full((), float("-inf")).expand_as(t).unsqueeze(dim)
     return z.scatter(dim, t.unsqueeze(dim), nothing)
-
-
-def _rows(z, *others):
-    """Matching views of (..., C, R) and (..., R) tensors, in pieces.
-
-    Their class axis is 1, and where R is 1 it is the last.
-    """
-    *lead, classes, width = z.shape
-    count = math.prod(lead)
-    size = piece_size()
-    across = max(1, size // classes)
-    down = max(1, size // max(1, classes * width))
-    flat = [
-        tensor.reshape(count, *tensor.shape[len(lead) :])
-        for tensor in (z, *others)
-    ]
-    if width == 1:
-        flat = [tensor.squeeze(-1) for tensor in flat]
-        return list(zip(*(t.split(down) for t in flat), strict=True))
-    return [
-        [
-            tensor[start : start + down, ..., left : left + across]
-            for tensor in flat
-        ]
-        for start in range(0, count, down)
-        for left in range(0, width, across)
-    ]

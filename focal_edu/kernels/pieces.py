@@ -59,4 +59,22 @@ class Pair(Function):
         results = cls.apply(*moved)
         if isinstance(results, torch.Tensor):
             return results, 0
-        return results, tuple(None if r is None else 0 for r in results)
+        return results, tuple(
+            0 if isinstance(result, torch.Tensor) else None
+            for result in results
+        )
+
+
+def save(ctx, *values):
+    """Save tensors for backward, and keep what are none as they are."""
+    ctx.save_for_backward(
+        *(v if isinstance(v, torch.Tensor) else None for v in values)
+    )
+    ctx.others = [None if isinstance(v, torch.Tensor) else v for v in values]
+
+
+def saved(ctx):
+    return [
+        other if tensor is None else tensor
+        for tensor, other in zip(ctx.saved_tensors, ctx.others, strict=True)
+    ]

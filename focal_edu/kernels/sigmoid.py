@@ -5,7 +5,15 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from .pieces import Pair, empty_like, in_pieces, piece_size, working
+from .pieces import (
+    Pair,
+    empty_like,
+    in_pieces,
+    piece_size,
+    save,
+    saved,
+    working,
+)
 
 
 def sigmoid_focal(x, y=None, *, gamma, positive=1.0, negative=1.0):
@@ -37,7 +45,7 @@ def sigmoid_focal(x, y=None, *, gamma, positive=1.0, negative=1.0):
     return _Sigmoid.apply(x, y, positive, negative, gamma, keep)[0]
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
     """What the formulas need to know of a truth with probability p."""
 
     ce: torch.Tensor  # −log p
@@ -70,38 +78,38 @@ def _sides(x, y, a, b, gamma, look=False):
     """
     x = x.to(working(x.dtype))
     if y is None:
-        return [_side(-x, gamma, a, -1.0)]
+        return [side_of(-x, gamma, a, -1.0)]
     if hard := not y.is_floating_point():
         y = y.to(x.dtype)
     no = 1 - (y := y.to(x.dtype))
     if hard or (look and not torch.dot(y, no).item()):
         sign = no - y
         weight = 1.0 if _is_one(a) and _is_one(b) else a * y + b * no
-        return [_side(x * sign, gamma, weight, sign)]
+        return [side_of(x * sign, gamma, weight, sign)]
     e = torch.exp(-x.abs())
     large = 1 / (1 + e)
     small, tail, low = large * e, torch.log1p(e), x < 0
     p, q = torch.where(low, small, large), torch.where(low, large, small)
     return [
-        _Side(tail - x.clamp(max=0), q, -x, q**gamma, a * y, -1.0),
-        _Side(tail + x.clamp(min=0), p, x, p**gamma, b * no, 1.0),
+        Side(tail - x.clamp(max=0), q, -x, q**gamma, a * y, -1.0),
+        Side(tail + x.clamp(min=0), p, x, p**gamma, b * no, 1.0),
     ]
 
 
-def _side(n, gamma, weight, sign):
+def side_of(n, gamma, weight, sign):
     """The truth whose logit is −n.
 
     softplus is log(1 + e^n) below its threshold and n above: at the usual
     threshold of 20 that loses digits of float64, at 40 it does not.
     """
     ce, q = F.softplus(n, threshold=40.0), torch.sigmoid(n)
-    return _Side(ce, q, n, q**gamma, weight, sign)
+    return Side(ce, q, n, q**gamma, weight, sign)
 
 
 def _sigmoid(wanted, x, y, a, b, gamma):
     """The `wanted` ones of loss, slope and curvature, in new tensors.
 
-    `wanted` maps the name of a method of `_Side` to the dtype of the result.
+    `wanted` maps the name of a method of `Side` to the dtype of the result.
     """
     if not in_pieces(x):
         sides = _sides(x, y, a, b, gamma)
@@ -128,11 +136,11 @@ def _total(terms, out=None):
     """The sum of one or two products."""
     first, *second = terms
     for term in second:
-        return torch.add(_product(first), _product(term), out=out)
-    return _product(first, out)
+        return torch.add(product(first), product(term), out=out)
+    return product(first, out)
 
 
-def _product(factors, out=None):
+def product(factors, out=None):
     result, *rest = (f for f in factors if not _is_one(f))
     for factor in rest[:-1]:
         result = result * factor
@@ -155,17 +163,17 @@ class _Sigmoid(Pair):
         if slope is not None:
             ctx.mark_non_differentiable(slope)
         ctx.set_materialize_grads(False)
-        _save(ctx, x, y, a, b, slope)
+        save(ctx, x, y, a, b, slope)
 
     @staticmethod
     def backward(ctx, g, _):
         if g is None:
             return (None,) * 6
-        g = _SigmoidGradient.apply(g, *_saved(ctx), ctx.gamma)
+        g = SigmoidGradient.apply(g, *saved(ctx), ctx.gamma)
         return g, None, None, None, None, None
 
 
-class _SigmoidGradient(Pair):
+class SigmoidGradient(Pair):
     """g × slope, and its own derivatives."""
 
     @staticmethod
@@ -179,13 +187,13 @@ class _SigmoidGradient(Pair):
     @staticmethod
     def setup_context(ctx, inputs, output):
         *tensors, ctx.gamma = inputs
-        _save(ctx, *tensors)
+        save(ctx, *tensors)
 
     @staticmethod
     def backward(ctx, v):
-        g, x, y, a, b, slope = _saved(ctx)
+        g, x, y, a, b, slope = saved(ctx)
         v = v.to(g.dtype)
-        along_g = _SigmoidGradient.apply(v, x, y, a, b, slope, ctx.gamma)
+        along_g = SigmoidGradient.apply(v, x, y, a, b, slope, ctx.gamma)
         sides = _sides(x, y, a, b, ctx.gamma)
         curvature = _total([side.curvature(ctx.gamma) for side in sides])
         along_x = (v * g * curvature).to(x.dtype)
@@ -204,18 +212,3 @@ def _part(value, here):
 
 def _is_one(value):
     return isinstance(value, float) and value == 1
-
-
-def _save(ctx, *values):
-    """Save tensors for backward, and keep what are none as they are."""
-    ctx.save_for_backward(
-        *(v if isinstance(v, torch.Tensor) else None for v in values)
-    )
-    ctx.others = [None if isinstance(v, torch.Tensor) else v for v in values]
-
-
-def _saved(ctx):
-    return [
-        other if tensor is None else tensor
-        for tensor, other in zip(ctx.saved_tensors, ctx.others, strict=True)
-    ]
