@@ -7,8 +7,8 @@ FOLDER, which this fills without installing anything else:
 
     pip install --no-deps --target FOLDER torchvision kornia kornia_rs
 
-The rounds go through all losses in turn, so that another program's load
-falls on all alike; read the ratios, not the milliseconds. On Linux, with
+The rounds go through all losses, so that another program's load falls on
+all alike; read the ratios, not the milliseconds. On Linux, with
 ``THP_MEM_ALLOC_ENABLE=1`` in the environment, PyTorch asks for large pages
 for all its arrays; FILE keeps that run beside the usual one.
 """
@@ -19,8 +19,10 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 from importlib import import_module, metadata, resources, util
 from pathlib import Path
+from random import Random
 from statistics import median
 from types import ModuleType
 from typing import NamedTuple
@@ -63,19 +65,31 @@ def sigmoid_losses(folder=None, compiled=True):
 
 
 def softmax_losses(folder=None, compiled=True):
-    """Return the softmax losses at hand, by name, as `sigmoid_losses`."""
-    losses = {"ours": softmax_focal_loss}
+    """Return the softmax losses at hand, by name, as `sigmoid_losses`.
+
+    "weighted" ones weight the classes, each by 1. Without weights kornia
+    takes a path of its own.
+    """
+
+    def ours_weighted(z, t):
+        return softmax_focal_loss(z, t, alpha=z.new_ones(z.shape[1]))
+
+    losses = {"ours": softmax_focal_loss, "ours, weighted": ours_weighted}
     if compiled and can_compile():
         losses["ours, compiled"] = torch.compile(softmax_focal_loss)
     if kornia := _imported("kornia.losses", folder):
-        losses["kornia"] = lambda z, t: kornia.focal_loss(
-            z, t, alpha=None, gamma=2.0, reduction="mean"
+        mean = partial(
+            kornia.focal_loss, alpha=None, gamma=2.0, reduction="mean"
+        )
+        losses["kornia"] = mean
+        losses["kornia, weighted"] = lambda z, t: mean(
+            z, t, weight=z.new_ones(z.shape[1])
         )
     losses["PyTorch's CE"] = F.cross_entropy
     return losses
 
 
-def measure(task, losses, logits, targets, repeats=15):
+def measure(task, losses, logits, targets, repeats=7):
     """Return a list of `Row`, one for each of the `losses`.
 
     Parameters
@@ -86,19 +100,27 @@ def measure(task, losses, logits, targets, repeats=15):
     logits, targets : tensors
         Left as they are.
     repeats : int
-        Rounds; each runs every loss once, forward and backward.
+        Rounds; each goes through the losses in an order of its own, runs
+        each four times, forward and backward, and times all but the first:
+        that meets memory as another loss left it.
     """
     x = logits.detach().clone().requires_grad_()
+
+    def run(loss):
+        x.grad = None
+        _wait(x)
+        start = time.perf_counter()
+        loss(x, targets).backward()
+        _wait(x)
+        return 1e3 * (time.perf_counter() - start)
+
     times = {name: [] for name in losses}
-    for turn in range(repeats + 2):  # two to warm up
-        for name, loss in losses.items():
-            x.grad = None
-            _wait(x)
-            start = time.perf_counter()
-            loss(x, targets).backward()
-            _wait(x)
-            if turn >= 2:
-                times[name].append(1e3 * (time.perf_counter() - start))
+    order = Random(0)
+    for _ in range(repeats):
+        for name in order.sample(list(losses), len(losses)):
+            loss = losses[name]
+            run(loss)
+            times[name] += [run(loss) for _ in range(3)]
     return [
         Row(
             task,
@@ -266,7 +288,7 @@ def main():
     parser.add_argument("--json", help="file to write the rows to")
     parser.add_argument("--machine", default="", help="what it ran on")
     parser.add_argument("--elements", type=int, default=10**7)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
 
     print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")

@@ -7,6 +7,9 @@ from torch.autograd import Function
 SHARE = 2**16
 """Elements of one thread's share of a piece: 256 KiB of float32."""
 
+NEW = 2**25
+"""Bytes from which glibc asks Linux for new memory every time."""
+
 
 def piece_size():
     """Return the elements of one piece: every thread's share in its cache."""
@@ -35,9 +38,10 @@ def empty_like(x, dtype):
     """Return an uninitialised tensor of the shape of `x`.
 
     NumPy asks Linux for huge pages, PyTorch does not: the first write to
-    40 MB then costs 20 page faults in place of 10 000.
+    40 MB then costs 20 page faults in place of 10 000. Smaller arrays come
+    from memory that the process holds already.
     """
-    if not x.is_cpu or x.numel() < SHARE:
+    if not x.is_cpu or x.numel() * dtype.itemsize < NEW:
         return torch.empty(x.shape, dtype=dtype, device=x.device)
     integers = numpy.empty(x.shape, f"i{dtype.itemsize}")
     return torch.from_numpy(integers).view(dtype)

@@ -10,7 +10,6 @@ from .pieces import (
     Pair,
     empty_like,
     in_pieces,
-    piece_size,
     save,
     saved,
     working,
@@ -19,6 +18,9 @@ from .sigmoid import Side, SigmoidGradient, product, side_of, sigmoid_focal
 
 SMALL = 1e-18
 """Terms from here to 1 / SMALL keep all digits of a quotient of two sums."""
+
+PIECE = 2**21
+"""Elements of a piece: enough examples to occupy several threads."""
 
 
 def softmax_focal(z, t, *, gamma, weight=1.0):
@@ -108,7 +110,7 @@ class _Softmax(Pair):
             if shifted:
                 e = torch.sub(z_, top_.unsqueeze(1), out=out).exp_()
             else:
-                e = _terms(z_, out)
+                e = _terms(z_, out, rough=True)
             e.mul_((g_ * scale_).unsqueeze(1))
             e.scatter_(1, t_.unsqueeze(1), (-g_ * fall_).unsqueeze(1))
             if out is None:
@@ -116,11 +118,17 @@ class _Softmax(Pair):
         return gradient, None, None, None
 
 
-def _terms(z, out=None):
-    """Numbers in proportion to e^z: softmax where that is the quicker."""
+def _terms(z, out=None, rough=False):
+    """Numbers in proportion to e^z: softmax where that is the quicker.
+
+    Where `rough` will do, with a relative error of up to |z| units in the
+    last place: two kernels of PyTorch's that take half the time of exp.
+    """
     z = z.to(working(z.dtype))
     if z.ndim == 2 and z.shape[1] >= 64:
         return torch.softmax(z, 1, out=out)
+    if rough:
+        return torch.mul(z, math.log2(math.e), out=out).exp2_()
     return torch.exp(z, out=out)
 
 
@@ -142,15 +150,14 @@ def _pieces(z, *others):
     """Return matching views of (..., C, R) and (..., R) tensors, in pieces.
 
     Their class axis is 1, and where R is 1 it is the last. What is no
-    tensor comes along as it is. They are large, so that what is done
-    once for an example occupies all threads too.
+    tensor comes along as it is.
     """
     if not z.numel():
         return []
     *lead, classes, width = z.shape
-    count, size = math.prod(lead), 8 * piece_size()
-    across = max(1, size // classes)
-    down = max(1, size // max(1, classes * width))
+    count = math.prod(lead)
+    across = max(1, PIECE // classes)
+    down = max(1, PIECE // (classes * width))
 
     def split(value):
         if not isinstance(value, torch.Tensor):
