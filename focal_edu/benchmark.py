@@ -20,17 +20,17 @@ import shutil
 import sys
 import time
 from functools import partial
-from importlib import import_module, metadata, resources, util
+from importlib import metadata, resources
 from pathlib import Path
 from random import Random
 from statistics import median
-from types import ModuleType
 from typing import NamedTuple
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
+from .clinic.libraries import load
 from .figures import loss_beside_cross_entropy
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
@@ -53,9 +53,10 @@ def sigmoid_losses(folder=None, compiled=True):
     γ = 2. "compiled" ones are left out where no C++ compiler is found.
     """
     losses = {"ours": sigmoid_focal_loss}
-    if theirs := _torchvision(folder):
-        losses["torchvision"] = lambda x, y: theirs(
-            x, y, alpha=-1, gamma=2, reduction="mean"
+    bare = ("torchvision", "torchvision.ops")
+    if theirs := _loaded("torchvision.ops.focal_loss", folder, bare):
+        losses["torchvision"] = partial(
+            theirs.sigmoid_focal_loss, alpha=-1, gamma=2, reduction="mean"
         )
     if compiled and can_compile():
         for name, loss in list(losses.items()):
@@ -77,7 +78,7 @@ def softmax_losses(folder=None, compiled=True):
     losses = {"ours": softmax_focal_loss, "ours, weighted": ours_weighted}
     if compiled and can_compile():
         losses["ours, compiled"] = torch.compile(softmax_focal_loss)
-    if kornia := _imported("kornia.losses", folder):
+    if kornia := _loaded("kornia.losses", folder):
         mean = partial(
             kornia.focal_loss, alpha=None, gamma=2.0, reduction="mean"
         )
@@ -222,33 +223,12 @@ def can_compile():
     return any(map(shutil.which, ("c++", "g++", "clang++", "cl")))
 
 
-def _torchvision(folder):
-    """torchvision's loss, from the one file that needs none of the rest."""
-    places = [Path(folder)] if folder else []
-    if found := util.find_spec("torchvision"):
-        places.append(Path(found.origin).parents[1])
-    for place in places:
-        file = place / "torchvision" / "ops" / "focal_loss.py"
-        if file.exists():
-            break
-    else:
-        return None
-    for part in ("", ".utils", ".ops", ".ops.focal_loss"):
-        name = f"_torchvision{part}"
-        module = sys.modules[name] = ModuleType(name)
-        module.__path__ = []
-        module._log_api_usage_once = lambda *_: None
-    module.__package__ = "_torchvision.ops"
-    exec(compile(file.read_text(), file, "exec"), module.__dict__)
-    return module.sigmoid_focal_loss
-
-
-def _imported(name, folder):
+def _loaded(module, folder, bare=()):
     """A module, or None if it, or something that it needs, is not there."""
     path = list(sys.path)
     sys.path += [str(folder)] if folder else []
     try:
-        return import_module(name)
+        return load(module, bare)
     except (ImportError, OSError, RuntimeError):
         return None
     finally:

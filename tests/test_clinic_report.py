@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from focal_edu import FocalLoss
 from focal_edu.clinic import VARIANTS, assert_conforms, build, examine
 from focal_edu.clinic.properties import PROPERTIES
+from focal_edu.pytorch import softmax_focal_loss
 
 
 def by_softplus(x, y, gamma=2.0):
@@ -360,3 +361,17 @@ def test_a_right_loss_of_images_and_ignored_targets_has_no_risk():
     names = {f.name for f in report.findings if f.holds is True}
     assert "images count as their pixels" in names
     assert "ignored targets leave no trace" in names
+
+
+@pytest.mark.parametrize("refused", [3, 16])
+def test_a_batch_that_is_refused_is_no_fault(refused):
+    """The examination asks of 3 examples, and of 16, in one place each."""
+
+    def loss(z, t):
+        if len(z) == refused:
+            raise RuntimeError("no batch of this size")
+        return softmax_focal_loss(z, t)
+
+    report = examine(loss, task="multi-class")
+    assert report.conforms and not report.failing, report
+    assert any("this size" in f.seen for f in report.findings)

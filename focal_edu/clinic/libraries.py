@@ -52,7 +52,7 @@ class Subject:
 
     def make(self):
         """Return the loss as a callable of (logits, targets)."""
-        found = getattr(_load(self.module, self.bare), self.name)
+        found = getattr(load(self.module, self.bare), self.name)
         if isinstance(found, type):
             return found(**self.settings)
         return lambda x, y, gamma=2.0: found(
@@ -165,8 +165,11 @@ def examine_installed():
     )
 
 
-def _load(module, bare):
-    """Import a module: whole, or else only the files that it needs."""
+def load(module, bare=()):
+    """Return a module, imported whole, or else only the files that it needs.
+
+    `bare` names the packages around it that can be left empty.
+    """
     try:
         return importlib.import_module(module)
     except (ImportError, RuntimeError):

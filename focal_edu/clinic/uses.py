@@ -62,12 +62,12 @@ def images_count_as_their_pixels(case):
     if task == "multi-label" or case.form.map:
         return None, "asked of losses of one label, in batches of examples"
     batch = usual_batch(task, classes, case.rng, 4 * (classes + 1))
-    flat = ask(case.copy(), case.form, *batch).value.sum()
     _, given = case.inputs(batch)
     try:
+        flat = ask(case.copy(), case.form, *batch).value.sum()
         value = value_of(case.copy(), *map(_as_images, given))
     except Refusal:
-        return None, "it takes no images"
+        return None, "it takes no images, or no batch of this size"
     value = value.detach().double().sum().item()
     seen = f"{value:.4g} for two images, {flat:.4g} for their pixels"
     return True if close(value, flat, case.rtol) else RISK, seen
@@ -85,11 +85,11 @@ def ignored_targets_leave_no_trace(case):
     logits, targets = case.batch
     some = targets.copy()
     some[::2] = getattr(case.loss, "ignore_index", -100)
-    kept = ask(case.copy(), case.form, logits[1::2], targets[1::2])
     try:
+        kept = ask(case.copy(), case.form, logits[1::2], targets[1::2])
         seen = ask(case.copy(), case.form, logits, some)
     except Refusal:
-        return None, "it takes no ignored targets"
+        return None, "it takes no ignored targets, or no batch of this size"
     seen, kept = seen.value.sum(), kept.value.sum()
     said = f"{seen:.4g} with ignored examples, {kept:.4g} without them"
     return True if close(seen, kept, case.rtol) else RISK, said
