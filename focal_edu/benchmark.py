@@ -90,7 +90,7 @@ def softmax_losses(folder=None, compiled=True):
     return losses
 
 
-def measure(task, losses, logits, targets, repeats=7):
+def measure(task, losses, logits, targets, repeats=15):
     """Return a list of `Row`, one for each of the `losses`.
 
     Parameters
@@ -268,7 +268,7 @@ def main():
     parser.add_argument("--json", help="file to write the rows to")
     parser.add_argument("--machine", default="", help="what it ran on")
     parser.add_argument("--elements", type=int, default=10**7)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
 
     print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")
