@@ -30,7 +30,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
-from .clinic.libraries import load
+from .clinic.libraries import BARE_VISION, load
 from .figures import loss_beside_cross_entropy
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
@@ -53,8 +53,7 @@ def sigmoid_losses(folder=None, compiled=True):
     γ = 2. "compiled" ones are left out where no C++ compiler is found.
     """
     losses = {"ours": sigmoid_focal_loss}
-    bare = ("torchvision", "torchvision.ops")
-    if theirs := _loaded("torchvision.ops.focal_loss", folder, bare):
+    if theirs := _loaded("torchvision.ops.focal_loss", folder, **BARE_VISION):
         losses["torchvision"] = partial(
             theirs.sigmoid_focal_loss, alpha=-1, gamma=2, reduction="mean"
         )

@@ -78,6 +78,7 @@ def save(ctx, *values):
 
 
 def saved(ctx):
+    """Return what `save` was given, in its order."""
     return [
         other if tensor is None else tensor
         for tensor, other in zip(ctx.saved_tensors, ctx.others, strict=True)

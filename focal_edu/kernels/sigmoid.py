@@ -141,6 +141,7 @@ def _total(terms, out=None):
 
 
 def product(factors, out=None):
+    """The product of factors, without those that are the number 1."""
     result, *rest = (f for f in factors if not _is_one(f))
     for factor in rest[:-1]:
         result = result * factor
