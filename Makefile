@@ -24,20 +24,20 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env
 
 refresh: $(VENV)/installed-test
-	$(BIN)/python .ci/refresh.py notebooks/*.ipynb
+	$(BIN)/python tools/refresh.py notebooks/*.ipynb
 
 slides: $(VENV)/installed
-	$(BIN)/python .ci/slides.py _slides notebooks/*.ipynb
+	$(BIN)/python tools/slides.py _slides notebooks/*.ipynb
 
 assignment: $(VENV)/installed-teach
 	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
 		nbgrader generate_assignment focal_loss --force
 
 site: $(VENV)/installed-site
-	$(BIN)/python .ci/build_site.py
+	$(BIN)/python tools/build_site.py
 
 links:
-	$(PYTHON) .ci/links.py README.md
+	$(PYTHON) tools/links.py README.md
 
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark

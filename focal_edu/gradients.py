@@ -6,7 +6,6 @@ modulating factor is an exponential, and no power γ − 1 or γ − 2 is left.
 
 import autograd.numpy as np
 
-from .arguments import check_gamma
 from .reference import (
     _probabilities,
     log_sigmoid,
@@ -15,6 +14,7 @@ from .reference import (
     sigmoid_arguments,
     softmax_arguments,
 )
+from .validate import check_gamma
 
 
 def sigmoid_focal_gradient(logits, targets, *, gamma=2.0, alpha=None):

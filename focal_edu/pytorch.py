@@ -1,13 +1,14 @@
 """Focal loss for PyTorch: a module for three tasks, and two functions.
 
 Here live the meaning of α, the shapes and the reductions. The arithmetic is
-in `kernels`, and what is said of a bad tensor in `tensor_arguments`.
+in `kernels`, and what is said of a bad tensor in `validate_tensors`.
 """
 
 import torch
 from torch import nn
 
-from .arguments import (
+from .kernels import class_margins, sigmoid_focal, softmax_focal
+from .validate import (
     check_alpha,
     check_choice,
     check_class_alpha,
@@ -15,8 +16,7 @@ from .arguments import (
     check_integer,
     show,
 )
-from .kernels import class_margins, sigmoid_focal, softmax_focal
-from .tensor_arguments import (
+from .validate_tensors import (
     check_class_target,
     check_logits,
     check_soft_target,

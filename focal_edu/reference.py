@@ -13,7 +13,7 @@ import autograd.numpy as np
 import numpy
 from autograd.tracer import getval, isbox
 
-from .arguments import check_alpha, check_class_alpha, check_gamma
+from .validate import check_alpha, check_class_alpha, check_gamma
 
 
 def cross_entropy(p, y):

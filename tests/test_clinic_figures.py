@@ -1,4 +1,4 @@
-"""What the figures of lesson 07 draw equals what the formulas say."""
+"""What the figures of lesson 11 draw equals what the formulas say."""
 
 import numpy as np
 

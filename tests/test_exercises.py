@@ -369,8 +369,8 @@ def test_float32_tensors_are_a_route_to_the_stable_forms():
         x = as_tensor(x)
         return (gamma * logsigmoid(-x)).exp() * -logsigmoid(x)
 
-    assert fresh("lesson_05.stable_focal_loss").check(loss).right
-    question = fresh("lesson_05.stable_log_sigmoid")
+    assert fresh("lesson_09.stable_focal_loss").check(loss).right
+    question = fresh("lesson_09.stable_log_sigmoid")
     assert question.check(lambda x: logsigmoid(as_tensor(x))).right
     assert fresh("lesson_04.p_t").check(lambda z, t: z.softmax(0)[t]).right
     feedback = fresh("lesson_04.p_t").check(lambda z, t: z.softmax(1)[t])
@@ -378,7 +378,7 @@ def test_float32_tensors_are_a_route_to_the_stable_forms():
 
 
 def test_every_line_of_a_fault_is_an_answer():
-    for name in ("lesson_05.late_rounding", "lesson_06.upstream"):
+    for name in ("lesson_09.late_rounding", "lesson_10.upstream"):
         feedback = fresh(name).check(1)
         assert feedback.message == "That line is as it should be."
 
@@ -387,7 +387,7 @@ def test_every_line_of_a_fault_is_an_answer():
 def test_a_guess_is_not_taken_for_a_habit(answer):
     message = fresh("lesson_04.lowest_right").check(answer).message
     assert message == f"{answer} is too high."
-    message = fresh("lesson_05.clipped_slope").check(-1e-7).message
+    message = fresh("lesson_09.clipped_slope").check(-1e-7).message
     assert message == "-1e-07 is too low."
 
 

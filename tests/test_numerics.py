@@ -7,10 +7,10 @@ import mpmath
 import pytest
 import torch
 
-from focal_edu import gradients, precision, reference
+from focal_edu import accuracy, gradients, reference
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
-DTYPES = tuple(precision.TOLERANCES)
+DTYPES = tuple(accuracy.TOLERANCES)
 
 
 def ours_sigmoid(x, y, gamma):
@@ -22,22 +22,22 @@ def ours_softmax(z, t, gamma):
 
 
 def checks_of(dtype):
-    """Every check of both losses in one precision.
+    """Every check of both losses in one accuracy.
 
     The logits of softmax come all at once, and each size on its own: how
     they are worked depends on those around them.
     """
-    checks = precision.examine_sigmoid(ours_sigmoid, dtype)
-    for sizes in (precision.SIZES, *((size,) for size in precision.SIZES)):
-        checks += precision.examine_softmax(ours_softmax, dtype, sizes=sizes)
+    checks = accuracy.examine_sigmoid(ours_sigmoid, dtype)
+    for sizes in (accuracy.SIZES, *((size,) for size in accuracy.SIZES)):
+        checks += accuracy.examine_softmax(ours_softmax, dtype, sizes=sizes)
     return checks
 
 
 def count_checks():
     """How many checks there are, and how many fail."""
     counts = sum(
-        (precision.outcomes(checks_of(dtype)) for dtype in DTYPES),
-        start=precision.outcomes([]),
+        (accuracy.outcomes(checks_of(dtype)) for dtype in DTYPES),
+        start=accuracy.outcomes([]),
     )
     return counts.total(), counts.total() - counts["right"]
 
@@ -57,7 +57,7 @@ def test_many_classes_in_float32(classes, scale):
     z = scale * torch.randn(300, classes, generator=g)
     t = torch.randint(0, classes, (300,), generator=g)
     t[::2] = z[::2].argmax(1)
-    for gamma in precision.GAMMAS:
+    for gamma in accuracy.GAMMAS:
         leaf = z.clone().requires_grad_()
         loss = ours_softmax(leaf, t, gamma)
         loss.sum().backward()
@@ -76,7 +76,7 @@ def test_many_classes_in_float32(classes, scale):
 def test_second_derivative_of_softmax(dtype, gamma):
     """Every entry, within rounding of the largest."""
     scales = (3.0, 16.7, 88.0, 1e4)
-    rows = [[s * v for v in p] for p in precision.PATTERNS for s in scales]
+    rows = [[s * v for v in p] for p in accuracy.PATTERNS for s in scales]
     for row in torch.tensor(rows, dtype=dtype).tolist():
         for t in range(3):
             z = torch.tensor([row], dtype=dtype, requires_grad=True)
@@ -89,7 +89,7 @@ def test_second_derivative_of_softmax(dtype, gamma):
                 ]
             )
             true = hessian_truth(tuple(row), t, gamma)
-            slack = 20 * precision.TOLERANCES[dtype] * true.abs().max()
+            slack = 20 * accuracy.TOLERANCES[dtype] * true.abs().max()
             slack = slack + torch.finfo(dtype).tiny
             assert ((hessian - true).abs() <= slack).all(), (row, t)
 
@@ -129,11 +129,11 @@ def hessian_truth(z, t, gamma):
 def test_the_truth_is_true():
     """At x = 0 and γ = 2, by hand: FL = ¼ ln 2, FL′ = −(ln 2 + ½)/4."""
     ln2 = math.log(2)
-    value, slope, curvature = map(float, precision.sigmoid_truth(0.0, 2))
+    value, slope, curvature = map(float, accuracy.sigmoid_truth(0.0, 2))
     assert value == pytest.approx(ln2 / 4, rel=1e-15)
     assert slope == pytest.approx(-(ln2 + 0.5) / 4, rel=1e-15)
     assert curvature == pytest.approx((2.5 + ln2) / 8, rel=1e-15)
-    value, gradient = precision.softmax_truth((1.0, 1.0, 1.0), 2, 1)
+    value, gradient = accuracy.softmax_truth((1.0, 1.0, 1.0), 2, 1)
     assert float(value) == pytest.approx(2 / 3 * math.log(3), rel=1e-15)
     a = 2 / 3 * (-math.log(3) / 3 - 2 / 3)
     assert [float(g) for g in gradient] == pytest.approx([-a / 2, -a / 2, a])
@@ -147,8 +147,8 @@ def test_the_textbook_form_fails():
         p_t = torch.where(y > 0, p, 1 - p)
         return -((1 - p_t) ** gamma) * torch.log(p_t)
 
-    checks = precision.examine_sigmoid(textbook, torch.float32)
-    counts = precision.outcomes(checks)
+    checks = accuracy.examine_sigmoid(textbook, torch.float32)
+    counts = accuracy.outcomes(checks)
     assert min(counts[k] for k in ("inaccurate", "zero", "inf", "nan")) > 50
 
 
@@ -156,9 +156,7 @@ def test_the_textbook_form_fails():
 def test_soft_class_targets_at_extreme_logits(dtype):
     """One-hot probabilities give what indices give, ties and all."""
     rows = [
-        [s * v for v in p]
-        for p in precision.PATTERNS
-        for s in precision.SIZES
+        [s * v for v in p] for p in accuracy.PATTERNS for s in accuracy.SIZES
     ]
     z = torch.tensor(rows, dtype=dtype)
     for t in range(3):
@@ -171,7 +169,7 @@ def test_soft_class_targets_at_extreme_logits(dtype):
             loss.sum().backward()
             results.append((loss.detach(), leaf.grad))
         for hard, soft in zip(*results, strict=True):
-            rtol = 2 * precision.TOLERANCES[dtype]
+            rtol = 2 * accuracy.TOLERANCES[dtype]
             torch.testing.assert_close(
                 soft, hard, rtol=rtol, atol=torch.finfo(dtype).tiny
             )

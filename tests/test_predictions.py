@@ -11,13 +11,13 @@ import torch
 from autograd import grad
 
 from focal_edu import benchmark, classifier
+from focal_edu.accuracy import examine_sigmoid, outcomes
 from focal_edu.digits import rare_digit
 from focal_edu.gradients import (
     gradient_crossing,
     gradient_peak,
     gradient_ratio,
 )
-from focal_edu.precision import examine_sigmoid, outcomes
 from focal_edu.reference import sigmoid_focal_loss
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -54,15 +54,15 @@ TRUTHS = {
     "03.prior_factor": 69314.7 / 1005.03,
     "04.lowest_right": softmax(np.eye(10)[0] * 1e-6)[0],
     "04.mean_over_classes": np.eye(3)[[0, 1, 1]].mean(),
-    "05.first_infinity": next(
+    "09.first_infinity": next(
         x
         for x in range(100)
         if np.float32(1) - 1 / (1 + np.exp(np.float32(-x))) == 0
     ),
-    "05.clipped_slope": grad(
+    "09.clipped_slope": grad(
         lambda x: -anp.log(anp.clip(1 / (1 + anp.exp(-x)), 1e-7, 1))
     )(-20.0),
-    "06.bytes_moved": 3 * np.float32().nbytes,
+    "10.bytes_moved": 3 * np.float32().nbytes,
     "01.largest_loss": "abcd"[np.argmin([0.9, 0.3, 0.7, 0.1])],
     "01.suspect": "bc"[int(0.3 < 0.3**2)],
     "02.hard_and_easy": {(1.2, 0.001): "c"}[
@@ -127,9 +127,9 @@ def test_the_balancing_alpha_falls(digits):
 
 
 def test_one_form_of_six_survives():
-    choices = question("05.survivor").choices
+    choices = question("09.survivor").choices
     forms = dict(
-        zip(choices, defined_in("05", *choices.values()), strict=True)
+        zip(choices, defined_in("09", *choices.values()), strict=True)
     )
     sound = [
         letter
@@ -137,12 +137,12 @@ def test_one_form_of_six_survives():
         if set(outcomes(examine_sigmoid(form, torch.float32, order=1)))
         == {"right"}
     ]
-    assert sound == [question("05.survivor").truth]
+    assert sound == [question("09.survivor").truth]
 
 
 def test_the_usual_loss_keeps_four_arrays_or_more():
-    (usual,) = defined_in("06", "usual")
+    (usual,) = defined_in("10", "usual")
     x, y = benchmark.detection_logits(1000)
     saved = benchmark.saved_bytes(usual, x.requires_grad_(), y) / x.nbytes
-    asked = question("06.tensors_saved")
+    asked = question("10.tensors_saved")
     assert saved >= 4 and asked.choices[asked.truth] == "four or more"

@@ -1,7 +1,7 @@
 """The site without a server: each lesson runs whole in Chromium and prints
 the numbers that its committed outputs hold.
 
-FOCAL_PYODIDE_CDN names a folder made by .ci/pyodide_mirror.py, from which
+FOCAL_PYODIDE_CDN names a folder made by tools/pyodide_mirror.py, from which
 requests to Pyodide's CDN are answered; without it the lessons are not run,
 which under CI is a failure. `-s` shows the timings.
 """
@@ -43,7 +43,7 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site():
     """The address of a site built now from the lessons as they are."""
-    build = [sys.executable, ".ci/build_site.py"]
+    build = [sys.executable, "tools/build_site.py"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     handler = partial(Quiet, directory=ROOT / "_site")
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

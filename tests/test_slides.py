@@ -41,7 +41,7 @@ SHOWN = """() => {
 @pytest.fixture(scope="module")
 def slides():
     """The module that marks the cells and writes the decks."""
-    sys.path.insert(0, str(ROOT / ".ci"))
+    sys.path.insert(0, str(ROOT / "tools"))
     try:
         import slides
     finally:

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from focal_edu import benchmark, figures
+from focal_edu.accuracy import GAMMAS
 from focal_edu.digits import digit_pairs
 from focal_edu.figures.breaking import KINDS, LOGITS
-from focal_edu.precision import GAMMAS
 from focal_edu.pytorch import sigmoid_focal_loss
 
 

@@ -8,7 +8,7 @@ from numbers import Real
 
 import torch
 
-from ..arguments import check_alpha, check_class_alpha, check_gamma
+from ..validate import check_alpha, check_class_alpha, check_gamma
 from .calls import fresh
 from .fit import fitted
 

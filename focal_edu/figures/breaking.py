@@ -23,7 +23,7 @@ def map_of_breaks(figure, forms, dtype):
     Each cell shows the worst outcome of value and gradient, of either label,
     at a γ and a logit x_t of the truth. Forms take logits, targets and γ.
     """
-    from ..precision import GAMMAS  # loads PyTorch: only this figure does
+    from ..accuracy import GAMMAS  # loads PyTorch: only this figure does
 
     figure.set_size_inches(9, 5.6)
     panels = figure.subplots(2, 3, sharex=True, sharey=True).flat
@@ -83,7 +83,7 @@ def _hatched(column, row, hatch):
 
 def worst_outcomes(form, dtype):
     """Return the number in `KINDS` of the worst outcome, at [γ, logit]."""
-    from ..precision import GAMMAS, examine_sigmoid
+    from ..accuracy import GAMMAS, examine_sigmoid
 
     order = [kind[0] for kind in KINDS]
     worst = np.zeros((len(GAMMAS), len(LOGITS)), int)

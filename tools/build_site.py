@@ -1,6 +1,6 @@
 """Build the lessons as a site that needs no server: JupyterLite in _site.
 
-python .ci/build_site.py
+python tools/build_site.py
 
 Each lesson is copied with a cell before it that fetches its packages, or,
 where it needs PyTorch, with two: one says where to run it instead, the other
@@ -75,7 +75,7 @@ def main():
     for wheel in sorted((BUILD / "wheels").glob("*.whl")):
         lite += ["--piplite-wheels", wheel]
     run(*lite, cwd=BUILD)  # where its record of what is done goes, too
-    page = Template(Path(".ci/landing.html").read_text())
+    page = Template(Path("tools/landing.html").read_text())
     (SITE / "index.html").write_text(
         page.substitute(lessons="\n".join(cards))
     )

@@ -1,7 +1,7 @@
 """Where this repository is, as its own remote says: Binder, site, source.
 
-python .ci/links.py            print the addresses
-python .ci/links.py README.md  write them into the README's three buttons
+python tools/links.py            print the addresses
+python tools/links.py README.md  write them into the README's three buttons
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Questions of lesson 06: on the GPU, and near its limit."""
+"""Questions of lesson 10: on the GPU, and near its limit."""
 
 import numpy as np
 
@@ -273,7 +273,7 @@ upstream = Fault(
     first=[(1.0, 1, 1.0), (1.0, 0, 1.0), (1.0, 0, 0.25)],
     wrong={
         2: "sign is 1 for a positive and -1 for a negative, as it should be.",
-        3: "That is log p_t, with all its digits, as in lesson 05.",
+        3: "That is log p_t, with all its digits, as in lesson 09.",
         4: "That is 1 - p_t, the sigmoid of minus the truth's logit.",
         5: "That is the slope with respect to the logit of the truth, as in "
         "lesson 02.",

@@ -1,4 +1,4 @@
-"""Questions of lesson 05: numbers that break."""
+"""Questions of lesson 09: numbers that break."""
 
 import numpy as np
 

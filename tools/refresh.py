@@ -1,6 +1,6 @@
 """Run notebooks in place, each as one clean run, and keep nothing random.
 
-python .ci/refresh.py notebooks/*.ipynb
+python tools/refresh.py notebooks/*.ipynb
 """
 
 import sys

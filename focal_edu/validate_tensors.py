@@ -8,7 +8,7 @@ except where they cannot be: in a call that is compiled, or inside a
 
 import torch
 
-from .arguments import check_integer
+from .validate import check_integer
 
 
 def check_logits(input):

@@ -1,6 +1,6 @@
 """Where a lesson's slides begin, and the decks that show them.
 
-python .ci/slides.py FOLDER notebooks/*.ipynb
+python tools/slides.py FOLDER notebooks/*.ipynb
 
 A section begins a slide, and its cells fill subslides from top to bottom.
 What follows a prediction begins a new one, so that no answer stands beside
