@@ -6,6 +6,7 @@
 # make site        the lessons without a server, in _site
 # make links       the README's buttons, from this repository's remote
 # make bench       speed and memory, as ratios, on this machine
+# make record      the experiments that lessons only read, an hour or so
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -42,6 +43,10 @@ links:
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark
 
+record: $(VENV)/installed
+	for program in tools/record_*.py; do \
+		OMP_NUM_THREADS=1 $(BIN)/python $$program || exit 1; done
+
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -r requirements.txt -e .
@@ -60,4 +65,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test refresh slides assignment site links bench
+.PHONY: lab test refresh slides assignment site links bench record

@@ -1,0 +1,228 @@
+"""Small networks trained side by side, and how losses are compared fairly.
+
+Whatever could explain a difference between two losses (learning rate, steps,
+γ, α) is chosen for each of them on the validation part: `tune`. What is left
+is measured on the test part, in pairs: `paired_difference`.
+"""
+
+import math
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class Perceptrons(nn.Module):
+    """Networks of one hidden layer, one a seed, that never see each other.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        Each draws the first weights of one network.
+    inputs, hidden, outputs : int
+        Features of an example, hidden units, logits an example.
+    prior : float between 0 and 1, optional
+        Starts the last bias at −log((1 − π) / π), so that p is near π at
+        first: Lin et al. 2017, section 4.1. None starts it at 0.
+    """
+
+    def __init__(self, seeds, inputs, *, hidden=32, outputs=1, prior=None):
+        super().__init__()
+        draws = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        for name, rows, columns in (
+            ("hidden", inputs, hidden),
+            ("last", hidden, outputs),
+        ):
+            weight = torch.stack(
+                [torch.randn(rows, columns, generator=g) for g in draws]
+            )
+            bias = torch.zeros(len(draws), 1, columns)
+            setattr(self, name, nn.Parameter(weight / math.sqrt(rows)))
+            setattr(self, f"{name}_bias", nn.Parameter(bias))
+        if prior is not None:
+            nn.init.constant_(self.last_bias, -math.log((1 - prior) / prior))
+
+    def forward(self, inputs):
+        """Return logits: (seeds, N, inputs) or (N, inputs) -> (seeds, N).
+
+        More than one output keeps its axis, the last.
+        """
+        hidden = torch.relu(inputs @ self.hidden + self.hidden_bias)
+        logits = hidden @ self.last + self.last_bias
+        return logits.squeeze(-1)
+
+
+def batches(inputs, targets, size, seeds):
+    """Yield random batches for ever, one sequence of batches a seed.
+
+    ``inputs`` (seeds, N, …) and ``targets`` (seeds, N) give pairs of shapes
+    (seeds, size, …) and (seeds, size). Every example comes once an epoch;
+    what is left of one that `size` does not divide is skipped.
+    """
+    draws = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    each, count = torch.arange(len(draws))[:, None], targets.shape[1]
+    while True:
+        order = torch.stack(
+            [torch.randperm(count, generator=g) for g in draws]
+        )
+        for rows in order[:, : count - count % size].split(size, dim=1):
+            yield inputs[each, rows], targets[each, rows]
+
+
+def train(model, batches, loss, *, rate, watch):
+    """Train by Adam, and yield the number of steps at each in `watch`.
+
+    ``loss(logits, targets)`` is a tensor of any shape; its sum is what is
+    lowered. One network's share of it moves no other network.
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    for step, (inputs, targets) in enumerate(batches, start=1):
+        optimiser.zero_grad()
+        loss(model(inputs), targets).sum().backward()
+        optimiser.step()
+        if step in watch:
+            yield step
+        if step >= max(watch):
+            return
+
+
+class Parts(NamedTuple):
+    """The three parts of a data set, each a pair (inputs, targets)."""
+
+    train: tuple
+    validation: tuple
+    test: tuple
+
+
+class Tuned(NamedTuple):
+    """What `tune` tried: settings, number of steps and score of each row."""
+
+    rows: list
+
+    @property
+    def best(self):
+        """The row with the highest score; a NaN is below all others."""
+        return max(self.rows, key=_score)
+
+    def profile(self, name):
+        """Return the best score that each value of one setting reached."""
+        values = sorted({row[name] for row in self.rows})
+        return {
+            value: max(_score(r) for r in self.rows if r[name] == value)
+            for value in values
+        }
+
+    @property
+    def at_edge(self):
+        """Names of the settings whose best value ends its grid.
+
+        Such a grid is too narrow: what lies beyond may be better.
+        """
+        ends = {}
+        for name in self.best:
+            if name != "score" and len(self.profile(name)) > 1:
+                ends[name] = min(self.profile(name)), max(self.profile(name))
+        return [name for name in ends if self.best[name] in ends[name]]
+
+    def __str__(self):
+        """The grid: under each value the best score that it reached."""
+        lines = []
+        for name in self.best:
+            if name == "score":
+                continue
+            profile = self.profile(name)
+            marks = ["*" if v == self.best[name] else "" for v in profile]
+            tried = [f"{v:g}{m}" for v, m in zip(profile, marks, strict=True)]
+            lines += [f"{name:<8}" + "".join(f"{v:>8}" for v in tried)]
+            scores = (f"{score:8.3f}" for score in profile.values())
+            lines += [f"{'score':<8}" + "".join(scores)]
+        return "\n".join(lines)
+
+
+def tune(trial, parts, **grid):
+    """Try every combination of `grid` and return the scores.
+
+    Parameters
+    ----------
+    trial : callable
+        ``trial(train, validation, **settings)`` trains on the one part and
+        returns its scores on the other, larger is better, as a dict from
+        the number of steps to the score. It is never given the test part.
+    parts : Parts
+    **grid : sequence of values for each setting, rising
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    ValueError
+        If one example is in two of the parts: then the choice has seen it.
+    """
+    check_apart(parts)
+    rows = []
+    for values in product(*grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        scores = trial(parts.train, parts.validation, **settings)
+        rows += [
+            settings | {"steps": steps, "score": float(score)}
+            for steps, score in scores.items()
+        ]
+    return Tuned(rows)
+
+
+def check_apart(parts):
+    """Raise a ValueError if any example is in two of the three parts."""
+    seen = {}
+    for name, (inputs, _) in zip(Parts._fields, parts, strict=True):
+        for example in np.asarray(inputs):
+            place = seen.setdefault(example.tobytes(), name)
+            if place != name:
+                raise ValueError(
+                    f"an example of {place} is in {name} as well: whoever "
+                    "chooses by one of them has seen the other"
+                )
+
+
+class Difference(NamedTuple):
+    """A mean difference, its standard error, and over how many pairs."""
+
+    mean: float
+    error: float
+    pairs: int
+
+    def __str__(self):
+        return f"{self.mean:+.3f} ± {self.error:.3f}"
+
+
+def paired_difference(these, those):
+    """Return the mean of ``these − those`` and its standard error.
+
+    One number a unit in each. The error is right as far as the units are
+    independent: data sets rather than seeds that share one.
+    """
+    these, those = np.asarray(these, float), np.asarray(those, float)
+    if these.shape != those.shape or these.ndim != 1 or len(these) < 2:
+        raise ValueError(
+            "these and those must be two or more numbers each, in pairs, "
+            f"got shapes {these.shape} and {those.shape}"
+        )
+    apart = these - those
+    error = apart.std(ddof=1) / math.sqrt(len(apart))
+    return Difference(float(apart.mean()), float(error), len(apart))
+
+
+def prevalence_weights(labels, prevalence):
+    """Return `sample_weight` for metrics as if positives were that rare."""
+    labels = np.asarray(labels)
+    share = labels.mean()
+    return np.where(
+        labels == 1, prevalence / share, (1 - prevalence) / (1 - share)
+    )
+
+
+def _score(row):
+    return -math.inf if math.isnan(row["score"]) else row["score"]
