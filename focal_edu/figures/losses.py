@@ -13,28 +13,30 @@ from .style import (
 )
 
 P_T = np.linspace(0.01, 0.99, 99)
+RIGHT = 0.5  # above it an answer is right; Figure 1 of the paper: p_t > .5
 
 
 @lesson_figure
 def focal_loss_in_one_figure(figure):
-    """Return CE and FL (γ = 2) over p_t, easy examples shaded."""
+    """Return CE and FL (γ = 2) over p_t, right answers shaded."""
     figure.set_size_inches(8, 4.2)
     axes = figure.add_subplot()
-    axes.axvspan(0.6, 1, color=BLUE, alpha=0.08, lw=0)
+    axes.axvspan(RIGHT, 1, color=BLUE, alpha=0.08, lw=0)
     for gamma in (0, 2):
         _draw_loss(axes, gamma, **GAMMA_LOOKS[gamma])
     label_line(axes, 0.36, 1.02, "cross entropy (γ = 0)", BLACK)
     label_line(axes, 0.30, 0.59, "focal loss (γ = 2)", BLUE)
-    axes.text(0.8, 2.0, "easy examples:\nfocal loss goes quiet", ha="center")
+    axes.text(0.75, 2.0, "right answers:\nlittle loss left", ha="center")
     axes.text(0.07, 3.5, "the hardest examples:\nnearly the same loss")
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
-    axes.set_title("Focal loss is cross entropy, quieter on the easy part")
+    axes.set_title("Focal loss turns down what the model already gets right")
     return (
         "Two falling curves over p_t, the probability given to the truth. "
         "Cross entropy and focal loss with gamma 2 start together near "
-        "p_t = 0; focal loss lies below everywhere and is nearly flat at "
-        "zero for easy examples, p_t above 0.6, where cross entropy is not."
+        "p_t = 0; focal loss lies below everywhere. Over the shaded half, "
+        "p_t above 0.5, where the answer is right, it is close to zero and "
+        "cross entropy is not."
     )
 
 
@@ -43,8 +45,8 @@ def loss_curves(figure):
     """Return FL over p_t for γ = 0, ½, 1, 2, 5: the paper's Figure 1."""
     figure.set_size_inches(8, 4.4)
     axes = figure.add_subplot()
-    axes.axvspan(0.6, 1, color=GREY, alpha=0.12, lw=0)
-    axes.text(0.8, 1.5, "well-classified\nexamples", ha="center")
+    axes.axvspan(RIGHT, 1, color=GREY, alpha=0.12, lw=0)
+    axes.text(0.78, 1.5, "well-classified\nexamples", ha="center")
     label_at = {0: 0.56, 0.5: 0.445, 1: 0.34, 2: 0.235, 5: 0.13}
     for gamma, p_t in label_at.items():
         look = GAMMA_LOOKS[gamma]
@@ -57,7 +59,8 @@ def loss_curves(figure):
     return (
         "Focal loss over p_t for gamma 0, 0.5, 1, 2 and 5. All curves fall "
         "from the same height at the left to zero at the right; the larger "
-        "gamma, the lower the curve everywhere between."
+        "gamma, the lower the curve everywhere between. The half with p_t "
+        "above 0.5 is shaded."
     )
 
 
@@ -72,17 +75,18 @@ def loss_beside_cross_entropy(figure, gamma):
     _draw_loss(axes, gamma, **GAMMA_LOOKS[2])
     axes.plot(0.9, focal_loss(0.9, 1, gamma=gamma), "o", color=BLUE, ms=8)
     axes.text(0.3, 1.3, "cross entropy", color=BLACK, weight="bold")
-    axes.text(0.012, 0.12, "focal loss", color=BLUE, weight="bold")
+    at = np.interp(-0.8, -axes.lines[1].get_ydata(), P_T)
+    label_line(axes, at, 0.8, "focal loss", BLUE)
     _p_t_axis(axes)
     axes.set_ylim(0, 4.7)
-    times = 10**gamma
-    title = f"γ = {gamma:g}: {times:,.3g} times below CE at p_t = 0.9"
+    times = f"{float(f'{10**gamma:.3g}'):,g}"
+    title = f"γ = {gamma:g}: {times} times below CE at p_t = 0.9"
     axes.set_title(title, y=1.02)  # to find y costs a third of the drawing
     axes.set(xticks=(0, 0.5, 0.9), yticks=(0, 2, 4))
     return (
         f"Cross entropy, dashed, and focal loss at gamma {gamma:g}, solid, "
         "over p_t. Focal loss lies on or below cross entropy everywhere; at "
-        f"the dot, p_t = 0.9, it is {times:,.3g} times smaller."
+        f"the dot, p_t = 0.9, it is {times} times smaller."
     )
 
 
