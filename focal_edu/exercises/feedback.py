@@ -68,5 +68,8 @@ def looking_back(lesson):
     remembered until the kernel restarts.
     """
     questions = [q for q in vars(lesson).values() if hasattr(q, "happened")]
-    rows = [(q.about, q.said, q.happened) for q in questions]
+    rows = [
+        (q.about, ", then ".join(q.said) or "no prediction", q.happened)
+        for q in questions
+    ]
     return Table(("prediction", "you said", "what happened"), rows)

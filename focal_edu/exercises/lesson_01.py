@@ -3,27 +3,28 @@
 import numpy as np
 
 from ..reference import cross_entropy, focal_loss
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
-largest_loss = Prediction(
+largest_loss = Choice(
     "the largest loss of the four",
-    "d",
-    choices=[
-        "the positive with p = 0.9",
-        "the positive with p = 0.3",
-        "the negative with p = 0.3",
-        "the negative with p = 0.9",
-        "a tie: both with p = 0.9",
-    ],
-    wrong={
-        "a": "That classifier is nearly sure of a positive, and a positive "
-        "is what it was: it is right, and pays little.",
-        "b": "It is wrong and pays for it, but it gave the truth 0.3, and "
-        "somebody gave the truth less.",
-        "c": "With p = 0.3 it says that a positive is unlikely, and it was "
-        "a negative: it is right.",
-        "e": "The same p is not the same mistake: ask each what probability "
-        "it gave to what turned out to be true.",
+    {
+        "the positive with p = 0.9": (
+            "That classifier is nearly sure of a positive, and a positive "
+            "is what it was: it is right, and pays little."
+        ),
+        "the positive with p = 0.3": (
+            "It is wrong and pays for it, but it gave the truth 0.3, and "
+            "somebody gave the truth less."
+        ),
+        "the negative with p = 0.3": (
+            "With p = 0.3 it says that a positive is unlikely, and it was "
+            "a negative: it is right."
+        ),
+        "the negative with p = 0.9": RIGHT,
+        "a tie: both with p = 0.9": (
+            "The same p is not the same mistake: ask each what probability "
+            "it gave to what turned out to be true."
+        ),
     },
     hints=(
         "For each prediction, write down the probability given to the truth.",
@@ -153,24 +154,25 @@ def binary_focal_loss(p, y, gamma):
     return -(positive + negative)
 
 
-suspect = Prediction(
+suspect = Choice(
     "does the suspect obey the symmetry?",
-    "b",
-    choices=[
-        "yes",
-        "no: its negative loss is too large",
-        "no: its negative loss is too small",
-        "no: too large for some p, too small for others",
-        "no: its positive loss is wrong",
-    ],
-    wrong={
-        "a": "Put p = 0.7 into its first line and p = 0.3 into its second: "
-        "they would have to be the same.",
-        "c": "Compare `p` with `p**gamma` at p = 0.3 and gamma = 2, with "
-        "numbers.",
-        "d": "That would need a p between 0 and 1 at which the two factors "
-        "change places: try 0.1, 0.5 and 0.9.",
-        "e": "The cell above has just compared its positives with ours.",
+    {
+        "yes": (
+            "Put p = 0.7 into its first line and p = 0.3 into its second: "
+            "they would have to be the same."
+        ),
+        "no: its negative loss is too large": RIGHT,
+        "no: its negative loss is too small": (
+            "Compare `p` with `p**gamma` at p = 0.3 and gamma = 2, with "
+            "numbers."
+        ),
+        "no: too large for some p, too small for others": (
+            "That would need a p between 0 and 1 at which the two factors "
+            "change places: try 0.1, 0.5 and 0.9."
+        ),
+        "no: its positive loss is wrong": (
+            "The cell above has just compared its positives with ours."
+        ),
     },
     hints=(
         "Look for what the two lines of `suspect` do not have in common.",
@@ -229,7 +231,7 @@ def times_lower(p_t, gamma):
 
 
 _hard, _easy = focal_loss(0.1, 1), 100 * focal_loss(0.9, 1)
-hard_share = Prediction(
+hard_share = Number(
     "the hard example's share, focal loss",
     100 * float(_hard / (_hard + _easy)),
     within=1.0,
@@ -258,30 +260,30 @@ hard_share = Prediction(
 
 
 batch_loss = Fault(
-    """
-    def batch_focal_loss(p, y, gamma=2):
-        p_t = np.where(y == 1, p, 1 - p)
-        ce = np.mean(-np.log(p_t))
-        factor = (1 - np.exp(-ce)) ** gamma
-        return np.mean(factor * ce)
-    """,
-    line=3,
-    repair="ce = -np.log(p_t)",
+    {
+        "def batch_focal_loss(p, y, gamma=2):": (
+            "Line 1 names the arguments, and gamma = 2 is as in the paper."
+        ),
+        "    p_t = np.where(y == 1, p, 1 - p)": (
+            "Line 2 gives p for positives and 1 - p for negatives, as it "
+            "should."
+        ),
+        "    ce = np.mean(-np.log(p_t))": Repair("    ce = -np.log(p_t)"),
+        "    factor = (1 - np.exp(-ce)) ** gamma": (
+            "Line 4 is right for one example: `np.exp(-ce)` undoes minus the "
+            "logarithm; ask what `ce` is when there are two."
+        ),
+        "    return np.mean(factor * ce)": (
+            "A batch's loss is a mean over examples, so a mean at the end is "
+            "in place."
+        ),
+    },
     truth=lambda p, y: np.mean(focal_loss(p, y)),
     inputs={
         "p": lambda rng: rng.uniform(0.05, 0.95, 3).round(2),
         "y": lambda rng: rng.integers(0, 2, 3),
     },
     first=[(np.array([0.9, 0.1]), np.array([1, 1]))],
-    wrong={
-        1: "Line 1 names the arguments, and gamma = 2 is as in the paper.",
-        2: "Line 2 gives p for positives and 1 - p for negatives, as it "
-        "should.",
-        4: "Line 4 is right for one example: `np.exp(-ce)` undoes minus the "
-        "logarithm; ask what `ce` is when there are two.",
-        5: "A batch's loss is a mean over examples, so a mean at the end is "
-        "in place.",
-    },
     hints=(
         "Call `.function` with a batch of one, then with an easy and a hard "
         "example together; print the shape of each variable.",

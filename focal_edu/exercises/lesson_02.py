@@ -4,7 +4,7 @@ import numpy as np
 
 from ..gradients import gradient_ratio, sigmoid_focal_gradient
 from ..reference import log_sigmoid
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
 def square(x):
@@ -71,25 +71,26 @@ def central_difference(f, x, h):
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
-hard_and_easy = Prediction(
+hard_and_easy = Choice(
     "focal loss's gradient, in cross entropy's",
-    "c",
-    choices=[
-        "hard: 0.7 times, easy: a thousandth",
-        "hard: the same, easy: a hundredth",
-        "hard: 1.2 times, easy: a thousandth",
-        "hard: 1.2 times, easy: a tenth",
-        "hard: 0.7 times, easy: a hundredth",
-    ],
-    wrong={
-        "a": "The easy one is right; for the hard one, the loss is 0.7 times "
-        "as high, but a lower curve need not be a flatter one.",
-        "b": "The same would need the modulating factor to be 1 and to stay "
-        "there while the prediction moves.",
-        "d": "The hard one is right; at p_t = 0.98 the modulating factor is "
-        "0.02 squared, and a tenth is far too much.",
-        "e": "Both follow the size of the modulating factor too loosely: "
-        "square 0.02, and ask how the factor itself changes.",
+    {
+        "hard: 0.7 times, easy: a thousandth": (
+            "The easy one is right; for the hard one, the loss is 0.7 times "
+            "as high, but a lower curve need not be a flatter one."
+        ),
+        "hard: the same, easy: a hundredth": (
+            "The same would need the modulating factor to be 1 and to stay "
+            "there while the prediction moves."
+        ),
+        "hard: 1.2 times, easy: a thousandth": RIGHT,
+        "hard: 1.2 times, easy: a tenth": (
+            "The hard one is right; at p_t = 0.98 the modulating factor is "
+            "0.02 squared, and a tenth is far too much."
+        ),
+        "hard: 0.7 times, easy: a hundredth": (
+            "Both follow the size of the modulating factor too loosely: "
+            "square 0.02, and ask how the factor itself changes."
+        ),
     },
     hints=(
         "Focal loss must come down from cross entropy's height on hard "
@@ -172,25 +173,26 @@ def focal_slope(x, y, gamma):
     return sign * q**gamma * (gamma * p_t * np.log(p_t) - q)
 
 
-region = Prediction(
+region = Choice(
     "the amplified region, and its peak, as gamma grows",
-    "c",
-    choices=[
-        "wider, and the peak higher",
-        "wider, and the peak lower",
-        "narrower, and the peak higher",
-        "narrower, and the peak lower",
-        "as wide as before, and the peak higher",
-    ],
-    wrong={
-        "a": "The peak is right; for the width, think of gamma = 5, which "
-        "calls nearly everything easy.",
-        "b": "Both the other way round: a larger gamma quietens more "
-        "examples, and has further to fall at the hard end.",
-        "d": "The width is right; for the peak, think of how fast the "
-        "factor falls at the hard end when gamma is large.",
-        "e": "The peak is right; the width does depend on gamma: compare "
-        "the curves of lesson 01, which come down earlier or later.",
+    {
+        "wider, and the peak higher": (
+            "The peak is right; for the width, think of gamma = 5, which "
+            "calls nearly everything easy."
+        ),
+        "wider, and the peak lower": (
+            "Both the other way round: a larger gamma quietens more "
+            "examples, and has further to fall at the hard end."
+        ),
+        "narrower, and the peak higher": RIGHT,
+        "narrower, and the peak lower": (
+            "The width is right; for the peak, think of how fast the "
+            "factor falls at the hard end when gamma is large."
+        ),
+        "as wide as before, and the peak higher": (
+            "The peak is right; the width does depend on gamma: compare "
+            "the curves of lesson 01, which come down earlier or later."
+        ),
     },
     hints=(
         "A larger gamma brings the loss down earlier, from the same height.",
@@ -202,7 +204,7 @@ region = Prediction(
     "the slope there is steeper.",
 )
 
-lost = Prediction(
+lost = Number(
     "part of an easy example's gradient that is lost",
     2 / 3,
     within=0.02,
@@ -230,26 +232,26 @@ lost = Prediction(
 
 
 ratio = Fault(
-    """
-    def ratio(p_t, gamma):
-        q = 1 - p_t
-        first = q**gamma
-        second = gamma * q ** (gamma - 1) * np.log(p_t)
-        return first - second
-    """,
-    line=4,
-    repair="second = gamma * p_t * q ** (gamma - 1) * np.log(p_t)",
+    {
+        "def ratio(p_t, gamma):": ("Line 1 only names the arguments."),
+        "    q = 1 - p_t": (
+            "q is what the truth was not given, as in the lesson."
+        ),
+        "    first = q**gamma": (
+            "That is the modulating factor, the first term of g; at gamma = "
+            "0 it is all there is."
+        ),
+        "    second = gamma * q ** (gamma - 1) * np.log(p_t)": Repair(
+            "    second = gamma * p_t * q ** (gamma - 1) * np.log(p_t)"
+        ),
+        "    return first - second": (
+            "The logarithm is negative, so subtracting that term adds: this "
+            "is as it should be."
+        ),
+    },
     truth=gradient_ratio,
     inputs={"p_t": "probability", "gamma": "gamma"},
     first=[(0.1, 2), (0.9, 2), (0.5, 1)],
-    wrong={
-        1: "Line 1 only names the arguments.",
-        2: "q is what the truth was not given, as in the lesson.",
-        3: "That is the modulating factor, the first term of g; at gamma = "
-        "0 it is all there is.",
-        5: "The logarithm is negative, so subtracting that term adds: this "
-        "is as it should be.",
-    },
     hints=(
         "Every curve of the figure starts at 1 where p_t is near 0. Try "
         "`.function` at p_t = 0.001, 0.0001: which term misbehaves?",
@@ -262,25 +264,26 @@ ratio = Fault(
     "the term grows without bound as p_t nears 0, where g should tend to 1.",
 )
 
-first_steps = Prediction(
+first_steps = Choice(
     "first steps under focal loss, gamma = 2",
-    "b",
-    choices=[
-        "larger with two classes, larger with ten",
-        "smaller with two classes, larger with ten",
-        "larger with two classes, smaller with ten",
-        "smaller with two classes, smaller with ten",
-        "the same as cross entropy's with both",
-    ],
-    wrong={
-        "a": "Ten is right; with two classes p_t starts at 0.5, so look on "
-        "which side of the crossing that is.",
-        "c": "The other way round: the more classes, the harder every "
-        "example is at the start.",
-        "d": "Two is right; with ten classes p_t starts at 0.1, so look for "
-        "that place in the table of crossings and peaks.",
-        "e": "The ratio g is 1 only at the crossing, and neither 1/2 nor "
-        "1/10 stands there.",
+    {
+        "larger with two classes, larger with ten": (
+            "Ten is right; with two classes p_t starts at 0.5, so look on "
+            "which side of the crossing that is."
+        ),
+        "smaller with two classes, larger with ten": RIGHT,
+        "larger with two classes, smaller with ten": (
+            "The other way round: the more classes, the harder every "
+            "example is at the start."
+        ),
+        "smaller with two classes, smaller with ten": (
+            "Two is right; with ten classes p_t starts at 0.1, so look for "
+            "that place in the table of crossings and peaks."
+        ),
+        "the same as cross entropy's with both": (
+            "The ratio g is 1 only at the crossing, and neither 1/2 nor "
+            "1/10 stands there."
+        ),
     },
     hints=(
         "At the start p_t is 1/C. Where do 1/2 and 1/10 stand beside the "

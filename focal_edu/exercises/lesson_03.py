@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..reference import focal_loss, sigmoid_focal_loss
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
 @function_to_write(
@@ -55,25 +55,26 @@ def alpha_t(y, alpha):
     return alpha * y + (1 - alpha) * (1 - y)
 
 
-meanings = Prediction(
+meanings = Choice(
     "which α = 0.25 favours the positive most",
-    "d",
-    choices=[
-        "the paper's most, then one α for both, then α to class 0",
-        "one α for both most, then the paper's, then α to class 0",
-        "one α for both most, then α to class 0, then the paper's",
-        "α to class 0 most, then one α for both, then the paper's",
-        "all three alike",
-    ],
-    wrong={
-        "a": "The middle is right; look again at which class the paper gives "
-        "the 0.25, and which the 0.75.",
-        "b": "One number for both leaves the balance as it was; one of the "
-        "other two gives positives three times what negatives get.",
-        "c": "The last is right; one number for both leaves the balance as "
-        "it was, so it cannot favour the positive most.",
-        "e": "The same number, 0.25, multiplies positives in one meaning and "
-        "negatives in another.",
+    {
+        "the paper's most, then one α for both, then α to class 0": (
+            "The middle is right; look again at which class the paper gives "
+            "the 0.25, and which the 0.75."
+        ),
+        "one α for both most, then the paper's, then α to class 0": (
+            "One number for both leaves the balance as it was; one of the "
+            "other two gives positives three times what negatives get."
+        ),
+        "one α for both most, then α to class 0, then the paper's": (
+            "The last is right; one number for both leaves the balance as "
+            "it was, so it cannot favour the positive most."
+        ),
+        "α to class 0 most, then one α for both, then the paper's": RIGHT,
+        "all three alike": (
+            "The same number, 0.25, multiplies positives in one meaning and "
+            "negatives in another."
+        ),
     },
     hints=(
         "For each meaning, divide the weight of a positive by the weight of "
@@ -86,25 +87,26 @@ meanings = Prediction(
     "The same 0.25 thus means opposite things.",
 )
 
-hardest_fifth = Prediction(
+hardest_fifth = Choice(
     "the hardest 1 %, as the measuring γ goes from 0 to 2",
-    "d",
-    choices=[
-        "its share changes more among positives, rising",
-        "its share changes more among positives, falling",
-        "it changes alike in both",
-        "its share changes more among negatives, rising",
-        "its share changes more among negatives, falling",
-    ],
-    wrong={
-        "a": "Which group has many easy examples, from which gamma can take "
-        "the loss?",
-        "b": "Gamma quietens the easy ones, so what is left of the total "
-        "belongs more and more to the hardest.",
-        "c": "Gamma acts on easy examples, and the two groups do not have "
-        "equally many of them.",
-        "e": "The group is right; when the easy ones go quiet, the hardest "
-        "ones' part of what is left cannot shrink.",
+    {
+        "its share changes more among positives, rising": (
+            "Which group has many easy examples, from which gamma can take "
+            "the loss?"
+        ),
+        "its share changes more among positives, falling": (
+            "Gamma quietens the easy ones, so what is left of the total "
+            "belongs more and more to the hardest."
+        ),
+        "it changes alike in both": (
+            "Gamma acts on easy examples, and the two groups do not have "
+            "equally many of them."
+        ),
+        "its share changes more among negatives, rising": RIGHT,
+        "its share changes more among negatives, falling": (
+            "The group is right; when the easy ones go quiet, the hardest "
+            "ones' part of what is left cannot shrink."
+        ),
     },
     hints=(
         "Where do the easy examples sit, which gamma takes the loss from?",
@@ -116,25 +118,25 @@ hardest_fifth = Prediction(
     "ones.",
 )
 
-balancing_alpha = Prediction(
+balancing_alpha = Choice(
     "the α that balances the totals, as γ rises",
-    "b",
-    choices=[
-        "it rises towards 1",
-        "it falls",
-        "it stays",
-        "it falls to 0.5, where the classes are even, and stays there",
-        "it rises first, then falls",
-    ],
-    wrong={
-        "a": "That would mean that the negatives' total grows beside the "
-        "positives'; which of the two does gamma quieten?",
-        "c": "It could stay only if gamma took the same part from both "
-        "totals.",
-        "d": "Nothing stops it there: at a large gamma the positives' total "
-        "can be the larger one, although they are a hundredth.",
-        "e": "Gamma's work goes one way only: ask which side it takes loss "
-        "from at every step.",
+    {
+        "it rises towards 1": (
+            "That would mean that the negatives' total grows beside the "
+            "positives'; which of the two does gamma quieten?"
+        ),
+        "it falls": RIGHT,
+        "it stays": (
+            "It could stay only if gamma took the same part from both totals."
+        ),
+        "it falls to 0.5, where the classes are even, and stays there": (
+            "Nothing stops it there: at a large gamma the positives' total "
+            "can be the larger one, although they are a hundredth."
+        ),
+        "it rises first, then falls": (
+            "Gamma's work goes one way only: ask which side it takes loss "
+            "from at every step."
+        ),
     },
     hints=(
         "Balancing alpha is the negatives' part of the two totals.",
@@ -146,16 +148,27 @@ balancing_alpha = Prediction(
 )
 
 detector_loss = Fault(
-    """
-    def detector_loss(x, y, gamma=2, alpha=0.25):
-        p = 1 / (1 + np.exp(-x))
-        p_t = np.where(y == 1, p, 1 - p)
-        alpha_t = np.where(y == 1, alpha, 1 - alpha)
-        fl = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)
-        return fl.sum() / len(y)
-    """,
-    line=6,
-    repair="return fl.sum() / max(1, (y == 1).sum())",
+    {
+        "def detector_loss(x, y, gamma=2, alpha=0.25):": (
+            "gamma = 2 with alpha = 0.25 is the paper's best pair."
+        ),
+        "    p = 1 / (1 + np.exp(-x))": (
+            "That is the sigmoid, which turns a logit into a probability."
+        ),
+        "    p_t = np.where(y == 1, p, 1 - p)": (
+            "That is the probability given to the truth, for either label."
+        ),
+        "    alpha_t = np.where(y == 1, alpha, 1 - alpha)": (
+            "Positives get alpha and negatives 1 - alpha, as in equation 5."
+        ),
+        "    fl = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)": (
+            "That is equation 5, and `.function` agrees with "
+            "`sigmoid_focal_loss` up to this line."
+        ),
+        "    return fl.sum() / len(y)": Repair(
+            "    return fl.sum() / max(1, (y == 1).sum())"
+        ),
+    },
     truth=lambda x, y: (
         sigmoid_focal_loss(x, y, alpha=0.25).sum() / max(1, (y == 1).sum())
     ),
@@ -164,14 +177,6 @@ detector_loss = Fault(
         "y": lambda rng: np.array([1, 0, 0, 0, 0, rng.integers(2)]),
     },
     first=[(np.array([-2.0, -4, -4, -4]), np.array([1, 0, 0, 0]))],
-    wrong={
-        1: "gamma = 2 with alpha = 0.25 is the paper's best pair.",
-        2: "That is the sigmoid, which turns a logit into a probability.",
-        3: "That is the probability given to the truth, for either label.",
-        4: "Positives get alpha and negatives 1 - alpha, as in equation 5.",
-        5: "That is equation 5, and `.function` agrees with "
-        "`sigmoid_focal_loss` up to this line.",
-    },
     hints=(
         "Each element's loss is right. Add ten thousand easy negatives to a "
         "batch: what should happen to the step that one mistake causes?",
@@ -234,7 +239,7 @@ def prior_bias(prior):
     return -np.log((1 - prior) / prior)
 
 
-prior_factor = Prediction(
+prior_factor = Number(
     "by what factor the prior lowers the first cross entropy",
     float(focal_loss(0.5, 0, gamma=0) / focal_loss(0.01, 0, gamma=0)),
     within=2,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..reference import softmax_focal_loss
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
 def _softmax(z):
@@ -67,7 +67,7 @@ def p_t(z, t):
     return np.exp(z[t]) / np.sum(np.exp(z))
 
 
-lowest_right = Prediction(
+lowest_right = Number(
     "how low p_t can be in a right answer, ten classes",
     0.1,
     within=0.005,
@@ -93,24 +93,25 @@ lowest_right = Prediction(
     "confident, and focal loss treats such an example as hard.",
 )
 
-hardest_example = Prediction(
+hardest_example = Choice(
     "which of the four examples carries most focal loss",
-    "c",
-    choices=[
-        "the first: (2, −1, 3), truth 2",
-        "the second: (1, 0, −0.5), truth 0",
-        "the third: (2, 1, −0.5), truth 1",
-        "the fourth: (1, 8, 2), truth 1",
-        "all about alike, as they are one batch",
-    ],
-    wrong={
-        "a": "There the true class has the largest logit, one above the "
-        "next: it is right, if not by much.",
-        "b": "There the true class has the largest logit by one: it is "
-        "right, with two rivals.",
-        "d": "There the true class leads by six: it is as good as certain.",
-        "e": "Focal loss is made to tell them apart: find the one whose true "
-        "class is not the largest.",
+    {
+        "the first: (2, −1, 3), truth 2": (
+            "There the true class has the largest logit, one above the "
+            "next: it is right, if not by much."
+        ),
+        "the second: (1, 0, −0.5), truth 0": (
+            "There the true class has the largest logit by one: it is "
+            "right, with two rivals."
+        ),
+        "the third: (2, 1, −0.5), truth 1": RIGHT,
+        "the fourth: (1, 8, 2), truth 1": (
+            "There the true class leads by six: it is as good as certain."
+        ),
+        "all about alike, as they are one batch": (
+            "Focal loss is made to tell them apart: find the one whose true "
+            "class is not the largest."
+        ),
     },
     hints=(
         "Find the example that the classifier gets wrong.",
@@ -171,7 +172,7 @@ def class_weights(counts):
     return inverse / np.mean(inverse)
 
 
-mean_over_classes = Prediction(
+mean_over_classes = Number(
     "the mean over N × C numbers, as a multiple of the right one",
     1 / 3,
     within=0.01,
@@ -256,17 +257,28 @@ def _second_call(Weighted):
 
 
 own_alpha = Fault(
-    """
-    class Weighted:
-        def __init__(self, alpha):
-            self.alpha = np.asarray(alpha)
-        def __call__(self, p, t):
-            p_t = p[np.arange(len(t)), t]
-            alpha_t = self.alpha = self.alpha[t]
-            return np.mean(-alpha_t * (1 - p_t) ** 2 * np.log(p_t))
-    """,
-    line=6,
-    repair="alpha_t = self.alpha[t]",
+    {
+        "class Weighted:": (
+            "A class is a good place for a loss that has parameters."
+        ),
+        "    def __init__(self, alpha):": (
+            "The weights are handed over once, when the loss is made."
+        ),
+        "        self.alpha = np.asarray(alpha)": (
+            "That keeps the weights, one for each class, as it should."
+        ),
+        "    def __call__(self, p, t):": "",
+        "        p_t = p[np.arange(len(t)), t]": (
+            "That picks the true class's probability out of every row."
+        ),
+        "        alpha_t = self.alpha = self.alpha[t]": Repair(
+            "        alpha_t = self.alpha[t]"
+        ),
+        "        return np.mean(-alpha_t * (1 - p_t) ** 2 * np.log(p_t))": (
+            "That is the formula, and the mean divides by the number of "
+            "examples."
+        ),
+    },
     truth=lambda p, t: np.mean(
         softmax_focal_loss(np.log(p), t, alpha=[0.25, 0.75, 0.75])
     ),
@@ -278,14 +290,6 @@ own_alpha = Fault(
         (np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([1, 1])),
     ],
     use=_second_call,
-    wrong={
-        1: "A class is a good place for a loss that has parameters.",
-        2: "The weights are handed over once, when the loss is made.",
-        3: "That keeps the weights, one for each class, as it should.",
-        5: "That picks the true class's probability out of every row.",
-        7: "That is the formula, and the mean divides by the number of "
-        "examples.",
-    },
     hints=(
         "The first call is right. Call it twice on the same batch, and look "
         "at `.alpha` in between.",

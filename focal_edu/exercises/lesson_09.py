@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..reference import log_sigmoid, sigmoid_focal_loss
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
 def _far(rng):
@@ -11,28 +11,30 @@ def _far(rng):
     return round(float(rng.choice([-1, 1]) * 10 ** rng.uniform(-1, 3)), 2)
 
 
-survivor = Prediction(
+survivor = Choice(
     "which of the six survives every logit and every γ",
-    "f",
-    choices=[
-        "textbook",
-        "blended",
-        "clipped",
-        "from_ce",
-        "ce_and_sigmoid",
-        "from_logs",
-    ],
-    wrong={
-        "a": "Far enough to the wrong side the sigmoid is 0, and its "
-        "logarithm infinite.",
-        "b": "One of its two terms is always zero times a logarithm, and "
-        "where p has rounded to 1 that is zero times infinity.",
-        "c": "Nothing is infinite, but beyond the clip the loss no longer "
-        "changes, so the worst examples teach nothing.",
-        "d": "On a correct example exp(-ce) rounds to 1; what is left is a "
-        "power of 0, whose derivative may be infinite.",
-        "e": "The cross entropy is sound, but p_t rounds to 1 on correct "
-        "examples, and the power of 0 may have an infinite derivative.",
+    {
+        "textbook": (
+            "Far enough to the wrong side the sigmoid is 0, and its "
+            "logarithm infinite."
+        ),
+        "blended": (
+            "One of its two terms is always zero times a logarithm, and "
+            "where p has rounded to 1 that is zero times infinity."
+        ),
+        "clipped": (
+            "Nothing is infinite, but beyond the clip the loss no longer "
+            "changes, so the worst examples teach nothing."
+        ),
+        "from_ce": (
+            "On a correct example exp(-ce) rounds to 1; what is left is a "
+            "power of 0, whose derivative may be infinite."
+        ),
+        "ce_and_sigmoid": (
+            "The cross entropy is sound, but p_t rounds to 1 on correct "
+            "examples, and the power of 0 may have an infinite derivative."
+        ),
+        "from_logs": RIGHT,
     },
     hints=(
         "A number near 1 has no room for what distinguishes it from 1; which "
@@ -44,7 +46,7 @@ survivor = Prediction(
     "takes an exponential where the others take a power.",
 )
 
-first_infinity = Prediction(
+first_infinity = Number(
     "where log(1 − p) first fails, float32",
     17,
     within=0.6,
@@ -180,7 +182,7 @@ def stable_focal_loss(x, gamma):
     return -np.exp(gamma * log_q) * log_p
 
 
-clipped_slope = Prediction(
+clipped_slope = Number(
     "the gradient of a hopeless example after a clip",
     0,
     wrong={
@@ -204,26 +206,28 @@ clipped_slope = Prediction(
 )
 
 late_rounding = Fault(
-    """
-    def focal_loss(x, y, gamma=2):
-        log_p = -np.logaddexp(0, -x)
-        log_q = np.log(1 - np.exp(log_p))
-        log_t = np.where(y == 1, log_p, log_q)
-        log_rest = np.where(y == 1, log_q, log_p)
-        return -np.exp(gamma * log_rest) * log_t
-    """,
-    line=3,
-    repair="log_q = -np.logaddexp(0, x)",
+    {
+        "def focal_loss(x, y, gamma=2):": "",
+        "    log_p = -np.logaddexp(0, -x)": (
+            "`logaddexp` is exact there at every logit; try -1000."
+        ),
+        "    log_q = np.log(1 - np.exp(log_p))": Repair(
+            "    log_q = -np.logaddexp(0, x)"
+        ),
+        "    log_t = np.where(y == 1, log_p, log_q)": (
+            "That picks the logarithm of the probability given to the truth."
+        ),
+        "    log_rest = np.where(y == 1, log_q, log_p)": (
+            "That picks the logarithm of the rest, for the factor."
+        ),
+        "    return -np.exp(gamma * log_rest) * log_t": (
+            "A power written as an exponential: that is the safe way, if "
+            "what goes in is right."
+        ),
+    },
     truth=lambda x, y: sigmoid_focal_loss(x, y),
     inputs={"x": lambda rng: _far(rng) / 5, "y": "label"},
     first=[(0.0, 1), (0.0, 0), (40.0, 0)],
-    wrong={
-        2: "`logaddexp` is exact there at every logit; try -1000.",
-        4: "That picks the logarithm of the probability given to the truth.",
-        5: "That picks the logarithm of the rest, for the factor.",
-        6: "A power written as an exponential: that is the safe way, if what "
-        "goes in is right.",
-    },
     hints=(
         "Call `.function` with y = 0 at x = 10, 20, 40, and print each "
         "variable.",

@@ -4,9 +4,9 @@ import numpy as np
 
 from ..gradients import sigmoid_focal_gradient
 from ..reference import sigmoid_focal_loss
-from .questions import Fault, Prediction, function_to_write
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
-bytes_moved = Prediction(
+bytes_moved = Number(
     "bytes an element, loss and gradient in one pass",
     12,
     within=0.1,
@@ -94,25 +94,26 @@ def least_milliseconds(elements, each, bandwidth):
     return elements * each / (bandwidth * 1e6)
 
 
-tensors_saved = Prediction(
+tensors_saved = Choice(
     "tensors saved by a textbook focal loss",
-    "d",
-    choices=[
-        "none",
-        "one",
-        "two",
-        "four or more",
-        "one for each logit",
-    ],
-    wrong={
-        "a": "The gradient of a product needs both factors, so something "
-        "must be kept.",
-        "b": "One is enough for a closed form; automatic differentiation "
-        "does not know the closed form.",
-        "c": "Count the operations: cross entropy, sigmoid, power and every "
-        "product keep something of their own.",
-        "e": "Tensors are kept whole, one or two an operation, however many "
-        "elements they have.",
+    {
+        "none": (
+            "The gradient of a product needs both factors, so something "
+            "must be kept."
+        ),
+        "one": (
+            "One is enough for a closed form; automatic differentiation "
+            "does not know the closed form."
+        ),
+        "two": (
+            "Count the operations: cross entropy, sigmoid, power and every "
+            "product keep something of their own."
+        ),
+        "four or more": RIGHT,
+        "one for each logit": (
+            "Tensors are kept whole, one or two an operation, however many "
+            "elements they have."
+        ),
     },
     hints=(
         "Each operation keeps what its own derivative will need.",
@@ -123,23 +124,24 @@ tensors_saved = Prediction(
     "needs the logits and the targets only.",
 )
 
-twice_the_bandwidth = Prediction(
+twice_the_bandwidth = Choice(
     "a card with twice the bandwidth, a fused kernel",
-    "b",
-    choices=[
-        "as long as before",
-        "about half as long",
-        "about a quarter as long",
-        "it depends on the arithmetic units only",
-        "longer, since more is in flight",
-    ],
-    wrong={
-        "a": "That would mean that the kernel waits for something other than "
-        "memory.",
-        "c": "Each byte is moved once, so the gain is not squared.",
-        "d": "There are a few dozen operations to each dozen bytes; which of "
-        "the two does the card finish first?",
-        "e": "With more bandwidth the same bytes arrive sooner.",
+    {
+        "as long as before": (
+            "That would mean that the kernel waits for something other than "
+            "memory."
+        ),
+        "about half as long": RIGHT,
+        "about a quarter as long": (
+            "Each byte is moved once, so the gain is not squared."
+        ),
+        "it depends on the arithmetic units only": (
+            "There are a few dozen operations to each dozen bytes; which of "
+            "the two does the card finish first?"
+        ),
+        "longer, since more is in flight": (
+            "With more bandwidth the same bytes arrive sooner."
+        ),
     },
     hints=(
         "Does the kernel wait for arithmetic or for memory?",
@@ -223,23 +225,22 @@ def loss_and_gradient(x, y, gamma):
     return -factor * log_p, sign * factor * (gamma * p_t * log_p - q)
 
 
-unsynchronised = Prediction(
+unsynchronised = Choice(
     "a GPU timing without synchronising",
-    "a",
-    choices=[
-        "much too short",
-        "much too long",
-        "right, since Python waits for each line",
-        "zero exactly",
-        "right on average over many runs",
-    ],
-    wrong={
-        "b": "Nothing makes Python wait: think of what a call does before it "
-        "comes back.",
-        "c": "Python waits for the call, and the call only hands the work "
-        "over.",
-        "d": "Handing the work over takes a few microseconds.",
-        "e": "Averaging does not add what was never measured.",
+    {
+        "much too short": RIGHT,
+        "much too long": (
+            "Nothing makes Python wait: think of what a call does before it "
+            "comes back."
+        ),
+        "right, since Python waits for each line": (
+            "Python waits for the call, and the call only hands the work "
+            "over."
+        ),
+        "zero exactly": ("Handing the work over takes a few microseconds."),
+        "right on average over many runs": (
+            "Averaging does not add what was never measured."
+        ),
     },
     hints=(
         "A call hands work to the card and comes back; what has the clock "
@@ -252,16 +253,25 @@ unsynchronised = Prediction(
 )
 
 upstream = Fault(
-    """
-    def backward(x, y, grad_output, gamma=2):
-        sign = 2 * y - 1
-        log_p = -np.logaddexp(0, -sign * x)
-        q = np.exp(-np.logaddexp(0, sign * x))
-        slope = q**gamma * (gamma * np.exp(log_p) * log_p - q)
-        return sign * slope
-    """,
-    line=6,
-    repair="return grad_output * sign * slope",
+    {
+        "def backward(x, y, grad_output, gamma=2):": "",
+        "    sign = 2 * y - 1": (
+            "sign is 1 for a positive and -1 for a negative, as it should be."
+        ),
+        "    log_p = -np.logaddexp(0, -sign * x)": (
+            "That is log p_t, with all its digits, as in lesson 09."
+        ),
+        "    q = np.exp(-np.logaddexp(0, sign * x))": (
+            "That is 1 - p_t, the sigmoid of minus the truth's logit."
+        ),
+        "    slope = q**gamma * (gamma * np.exp(log_p) * log_p - q)": (
+            "That is the slope with respect to the logit of the truth, as in "
+            "lesson 02."
+        ),
+        "    return sign * slope": Repair(
+            "    return grad_output * sign * slope"
+        ),
+    },
     truth=lambda x, y, grad_output: (
         grad_output * sigmoid_focal_gradient(x, y)
     ),
@@ -271,13 +281,6 @@ upstream = Fault(
         "grad_output": lambda rng: round(float(rng.uniform(0, 2)), 2),
     },
     first=[(1.0, 1, 1.0), (1.0, 0, 1.0), (1.0, 0, 0.25)],
-    wrong={
-        2: "sign is 1 for a positive and -1 for a negative, as it should be.",
-        3: "That is log p_t, with all its digits, as in lesson 09.",
-        4: "That is 1 - p_t, the sigmoid of minus the truth's logit.",
-        5: "That is the slope with respect to the logit of the truth, as in "
-        "lesson 02.",
-    },
     hints=(
         "It is right when the loss is summed. Try a mean: what reaches "
         "`grad_output` then?",

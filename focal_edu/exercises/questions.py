@@ -1,4 +1,5 @@
-"""The three kinds of question: predict, write a function, find the fault.
+"""The four kinds of question: choose, give a number, write a function,
+find the fault.
 
 A question is data: its truth, plausible wrong answers each with the sentence
 that it earns, two hints, and why the truth is true. What is asked stands in
@@ -8,54 +9,72 @@ the notebook.
 import inspect
 import math
 import os
+import sys
 from functools import cached_property
 from textwrap import dedent
 
 import numpy as np
 
+from . import rules
+from .answers import Unread, read_letter, read_number
 from .behaviour import Behaviour, Trouble, Unwritten, is_unwritten
 from .feedback import Feedback
 
 SWITCH = "FOCAL_EDU_SOLUTIONS"
+RIGHT = "right"  # in place of a reply: this choice is the right one
 
 # What is done to a right number by habits that no question is safe from.
 HABITS = [
     (lambda a: -a, "The size is right and the sign is not."),
     (lambda a: a / math.log(10), "Base 10: take the natural logarithm."),
     (lambda a: a / math.log(2), "Base 2: take the natural logarithm."),
-    (lambda a: 100 * a, "A hundred times too much: perhaps a percentage."),
-    (lambda a: a / 100, "A hundredth of it: perhaps not in per cent."),
 ]
+SHARES = ("per cent", "parts of 1")
 
 
 class Question:
-    """What the three kinds share.
+    """What all kinds share.
 
     Parameters
     ----------
-    wrong : dict from answer to sentence
-        Plausible wrong answers, each with what to say of that mistake. A
-        list of pairs where the answers are functions.
+    about : str
+        What is asked, in a few words.
     hints : pair of str
         A nudge, then nearly all.
     why : str
-        Why the truth is true.
+        Why the truth is true, in two to four sentences.
+
+    Raises
+    ------
+    ValueError
+        If one of the `rules` is broken.
     """
 
     listing = ""
+    least_wrong = 4
 
-    def __init__(self, *, wrong, hints, why):
-        self.wrong, self.hints, self.why = wrong, hints, why
+    def __init__(self, about, *, hints, why):
+        self.about, self.hints, self.why = about, hints, why
         self.hints_given = 0
 
-    def check(self, answer):
+    def _follow_rules(self):
+        rules.good_replies(self.replies, self.least_wrong)
+        rules.good_hints(self.hints)
+        rules.good_reason(self.why)
+
+    @property
+    def replies(self):
+        """The sentences for the wrong answers that are expected."""
+        return list(self.wrong.values())
+
+    def check(self, *answers):
         """Return what is to be said of an answer; ``...`` waits."""
         try:
-            if answer is ... or is_unwritten(answer):
-                raise Unwritten
-            mistake = self._mistake(answer)
+            mistake = self._mistake(self._one(answers))
         except Unwritten:
             return self._waiting()
+        except Unread as unread:
+            return Feedback("Not read", str(unread), self.listing)
         except Trouble as trouble:
             mistake = str(trouble)
         except KeyboardInterrupt:
@@ -85,101 +104,195 @@ class Question:
     def __repr__(self):
         return self.listing or repr(self._waiting())
 
+    def _one(self, answers):
+        """Return the one answer that was given."""
+        if not answers:
+            raise Unwritten
+        if len(answers) > 1:
+            raise Unread(self._several(answers))
+        (answer,) = answers
+        if answer is ... or is_unwritten(answer):
+            raise Unwritten
+        return answer
+
+    def _several(self, answers):
+        return f"One answer is asked for, and these are {len(answers)}."
+
     def _waiting(self):
         return Feedback("Waiting", self.waits_for, self.listing)
 
 
-class Prediction(Question):
-    """A choice or a number, committed to before the cell that shows it.
+class Choice(Question):
+    """One of several texts, committed to before the cell that decides.
 
     Parameters
     ----------
     about : str
         What is predicted, for the table at the lesson's end.
-    truth : str or float
-        The letter of the right choice, or the number.
-    choices : list of str, optional
-        Named "a", "b" and so on; without them the answer is a number.
+    choices : dict from text to reply
+        What may be chosen, and one sentence of what is wrong with it;
+        `RIGHT` in place of the sentence marks the right one. In the order
+        given they are called "a", "b" and so on.
+    """
+
+    praise = "that is what happens."
+    least_wrong = 2
+
+    def __init__(self, about, choices, **parts):
+        super().__init__(about, **parts)
+        letters = dict(zip("abcdefgh", choices.items(), strict=False))
+        self.choices = {a: text for a, (text, _) in letters.items()}
+        self.wrong = {a: s for a, (_, s) in letters.items() if s != RIGHT}
+        right = [letter for letter in letters if letter not in self.wrong]
+        rules.require(len(right) == 1, "one choice is RIGHT", about)
+        (self.truth,) = right
+        self.answer = self.happened = self.choices[self.truth]
+        self.listing = "\n".join(f"{k}  {v}" for k, v in self.choices.items())
+        self.waits_for = (
+            f'put one letter, "a" to "{max(letters)}", in place of `...`.'
+        )
+        self.said = []
+        self._follow_rules()
+        rules.no_text_says(self.answer, [*self.replies, self.hints[0]])
+
+    def _mistake(self, answer):
+        letter = read_letter(answer, self.choices)
+        self.said.append(self.choices[letter])
+        return self.wrong.get(letter)
+
+
+class Number(Question):
+    """A number, committed to before the cell that shows it.
+
+    Parameters
+    ----------
+    about : str
+        What is predicted, for the table at the lesson's end.
+    truth : float
+        NaN and the infinities are numbers too.
     within : float
-        How far from the truth a number may be.
+        How far from the truth an answer may be.
     unit : str
-        What the number counts.
+        What the number counts; "per cent" and "parts of 1" are each read
+        as the other where a "%" says so, and asked back where none does.
+    wrong : dict from number to sentence
+        Plausible wrong numbers, each with what to say of that mistake.
     """
 
     praise = "that is what happens."
 
-    def __init__(
-        self, about, truth, *, choices=(), within=0.0, unit="", **parts
-    ):
-        super().__init__(**parts)
-        self.about, self.truth, self.within = about, truth, within
-        self.choices = dict(zip("abcdefgh", choices, strict=False))
-        self.unit, self.said = unit, "no prediction"
-        self.answer = self.happened = self._in_words(truth)
-        self.listing = "\n".join(f"{k}  {v}" for k, v in self.choices.items())
+    def __init__(self, about, truth, *, wrong, within=0.0, unit="", **parts):
+        super().__init__(about, **parts)
+        self.truth, self.within, self.unit = float(truth), within, unit
+        self.wrong, self.said = wrong, []
+        self.answer = self.happened = self._in_words(self.truth)
         kind = f"number ({unit})" if unit else "number"
-        kind = f"letter, {self._letters()}," if choices else kind
         self.waits_for = f"put one {kind} in place of `...`."
+        self._follow_rules()
+        texts = [*self.replies, self.hints[0], self.waits_for]
+        rules.no_number_is(self._is_right, texts)
 
     def _mistake(self, answer):
-        answer = self._letter(answer) if self.choices else _number(answer)
-        if self.said == "no prediction":
-            self.said = self._in_words(answer)
-        if self._is(answer, self.truth):
+        value = self._in_unit(*read_number(answer))
+        self.said.append(self._in_words(value))
+        if self._is_right(value):
             return None
-        if answer in self.wrong:
-            return self.wrong[answer]
-        for wrong, sentence in self.wrong.items():
-            if self._is_near(answer, wrong):
-                return sentence
+        if known := self._known(value):
+            return known
+        self._ask_back(value)
         for habit, sentence in HABITS:
-            if self._is_near(answer, habit(self.truth)):
+            if self.truth and self._is_near(value, habit(self.truth)):
                 return sentence
-        side = "high" if answer > self.truth else "low"
-        return f"{answer:g} is too {side}."
+        if math.isnan(value):
+            return "It is a number after all."
+        if math.isnan(self.truth):
+            return "It is not that number."
+        side = "high" if value > self.truth else "low"
+        return f"{value:g} is too {side}."
 
-    def _is(self, answer, other):
-        if self.choices:
-            return answer == other
-        return abs(answer - other) <= self.within
+    def _in_unit(self, value, per_cent):
+        if per_cent and self.unit not in SHARES:
+            asked = f"{self.unit}, not" if self.unit else "a number, not"
+            raise Unread(f"The question asks for {asked} per cent.")
+        return value / 100 if per_cent and self.unit == SHARES[1] else value
 
-    def _is_near(self, answer, wrong):
-        """Whether a number is a known wrong one, give or take its digits."""
-        return not self.choices and abs(answer - wrong) <= abs(wrong) / 50
+    def _ask_back(self, value):
+        """Ask which is meant if a share may be in the other unit."""
+        size, (per_cent, parts) = abs(value), SHARES
+        if self.unit == per_cent and 0 < size < 1 <= abs(self.truth):
+            other = parts
+        elif self.unit == parts and 1 < size <= 100:
+            other = per_cent
+        else:
+            return
+        self.said.pop()
+        raise Unread(
+            f"Do you mean {value:g} {self.unit}, or {value:g} {other}? "
+            f"The question asks for {self.unit}."
+        )
 
-    def _letter(self, answer):
-        if isinstance(answer, str) and answer.strip().lower() in self.choices:
-            return answer.strip().lower()
-        raise Trouble(f"Answer with one letter in quotes, {self._letters()}.")
+    def _is_right(self, value):
+        both_nan = math.isnan(value) and math.isnan(self.truth)
+        same = value == self.truth
+        return both_nan or same or abs(value - self.truth) <= self.within
 
-    def _letters(self):
-        return f'"a" to "{max(self.choices)}"'
+    def _known(self, value):
+        """Return the sentence of the nearest known wrong number."""
+        near = [w for w in self.wrong if self._is_near(value, w)]
+        if near:
+            return self.wrong[min(near, key=lambda w: abs(value - w))]
 
-    def _in_words(self, answer):
-        if self.choices:
-            return self.choices[answer]
-        return f"{answer:.4g} {self.unit}".strip()
+    @staticmethod
+    def _is_near(value, other):
+        """Whether a number is another one, to the digits it was given."""
+        if not math.isfinite(value) or not math.isfinite(other):
+            return value == other or (value != value and other != other)
+        digits = f"{value:.12g}".partition("e")[0].partition(".")[2]
+        half_a_digit = 0.5 * 10.0 ** -len(digits)
+        coarse = half_a_digit * (abs(value) >= 10 or bool(digits))
+        return abs(value - other) <= max(coarse, abs(other) / 200)
+
+    def _several(self, answers):
+        if len(answers) == 2 and all(isinstance(a, int) for a in answers):
+            one, two = answers
+            return (
+                f"Those are two numbers, {one} and {two}: a decimal point "
+                f"makes them one, {one}.{two}."
+            )
+        return super()._several(answers)
+
+    def _in_words(self, value):
+        return f"{value:.4g} {self.unit}".strip()
 
 
 class FunctionToWrite(Question):
     """A function that must do what `behaviour` does, by whatever route.
 
     It is made by decorating its solution, whose source is what
-    ``.solution()`` shows. In `wrong` the answers are functions.
+    ``.solution()`` shows. In `wrong` the answers are functions, in pairs
+    with their sentences.
     """
 
-    def __init__(self, solution, behaviour, **parts):
-        super().__init__(**parts)
+    def __init__(self, solution, behaviour, *, wrong, **parts):
+        super().__init__(solution.__name__, **parts)
         self.function, self.behaviour = solution, behaviour
+        self.wrong = wrong
         self.praise = (
             f"your function agrees on all {len(behaviour.cases)} inputs."
         )
         names = ", ".join(behaviour.arguments)
         self.waits_for = f"write the function of ({names}) that is asked for."
+        self._follow_rules()
+        returned = source_of(solution).split("return ")[-1].strip()
+        rules.no_text_says(returned, [*self.replies, self.hints[0]])
+
+    @property
+    def replies(self):
+        return [sentence for _, sentence in self.wrong]
 
     @property
     def answer(self):
-        return source_of(self.function)
+        return with_imports(source_of(self.function))
 
     def _mistake(self, answer):
         if not callable(answer):
@@ -211,17 +324,20 @@ def function_to_write(truth, inputs, first, **parts):
     return lambda solution: FunctionToWrite(solution, behaviour, **parts)
 
 
+class Repair(str):
+    """In place of a reply: this line is at fault, and is to be this."""
+
+
 class Fault(Question):
     """Code in which one line is wrong; the answer is that line's number.
 
     Parameters
     ----------
-    code : str
-        Source of one function or class, whose first line is line 1. It can
-        be tried: ``.function``. It may use NumPy, as ``np``.
-    line : int
-    repair : str
-        The line as it should be.
+    code : dict from line to reply
+        Source of one function or class, whose first line is line 1, each
+        line with one sentence of why it is as it should be; `Repair` with
+        the line as it should be marks the one at fault. It can be tried:
+        ``.function``. It may use NumPy, as ``np``.
     use : callable, optional
         From what the code defines to the function that is compared.
     **parts
@@ -230,32 +346,46 @@ class Fault(Question):
     """
 
     praise = "that is the line."
+    least_wrong = 3
 
     def __init__(
         self,
         code,
-        line,
-        repair,
         truth,
         inputs,
         first,
         use=lambda function: function,
         **parts,
     ):
-        super().__init__(**parts)
-        self.lines, self.line = dedent(code).strip().splitlines(), line
-        repaired, faulty = self.lines.copy(), self.lines[line - 1]
-        repaired[line - 1] = faulty.replace(faulty.strip(), repair)
-        self.function, self.repaired = self._run(self.lines), repaired
+        if isinstance(code, str):
+            code = _with_replies(code, *map(parts.pop, OLD_PARTS))
+        self.lines = list(code)
+        self.function = self._run(self.lines)
+        super().__init__(self.function.__name__, **parts)
+        said = dict(enumerate(code.values(), 1))
+        faults = [n for n, s in said.items() if isinstance(s, Repair)]
+        rules.require(len(faults) == 1, "one line has a Repair", self.about)
+        (self.line,) = faults
+        self.wrong = {n: s for n, s in said.items() if n != self.line and s}
+        self.repaired = self.lines.copy()
+        self.repaired[self.line - 1] = str(said[self.line])
         self.use, self.behaviour = use, Behaviour(truth, inputs, first)
         self.numbered = "\n".join(
             f"{number}  {line}" for number, line in enumerate(self.lines, 1)
         )
-        self.answer = f"{line}  {repaired[line - 1]}"
+        self.answer = f"{self.line}  {self.repaired[self.line - 1]}"
         self.waits_for = "put the number of a line in place of `...`."
+        self._follow_rules()
+        texts = [*self.replies, self.hints[0]]
+        rules.no_text_says(self.repaired[self.line - 1].strip(), texts)
 
     def __repr__(self):
         return self.numbered
+
+    def copy(self):
+        """Return the code without numbers, to be pasted into a cell."""
+        code = with_imports("\n".join(self.lines))
+        return Feedback("Code", "paste this into a cell of its own.", code)
 
     @staticmethod
     def _run(lines):
@@ -264,15 +394,14 @@ class Fault(Question):
         return list(names.values())[-1]
 
     def _mistake(self, answer):
-        answer, last = _number(answer), len(self.lines)
+        last, (answer, _) = len(self.lines), read_number(answer)
         if answer == self.line:
             return None
-        for wrong, sentence in self.wrong.items():
-            if answer == wrong:
-                return sentence
+        if answer in self.wrong:
+            return self.wrong[answer]
         if answer in range(1, last + 1):
             return "That line is as it should be."
-        raise Trouble(f"Answer with the number of a line, from 1 to {last}.")
+        raise Unread(f"Answer with the number of a line, from 1 to {last}.")
 
 
 def source_of(function):
@@ -281,15 +410,32 @@ def source_of(function):
     return source[source.index(f"def {function.__name__}(") :].rstrip()
 
 
-def _number(answer):
-    try:
-        if isinstance(answer, bool | str | bytes):
-            raise TypeError
-        number = float(answer)
-    except Exception:
-        raise Trouble(
-            f"Answer with one number; this has type {type(answer).__name__}."
-        ) from None
-    if not math.isfinite(number):
-        raise Trouble("Answer with a finite number.")
-    return number
+def with_imports(code):
+    """Return code that runs in the notebook: NumPy comes with it where
+    the notebook has no `np` of its own.
+    """
+    if "np." in code and not hasattr(sys.modules["__main__"], "np"):
+        return f"import numpy as np\n\n\n{code}"
+    return code
+
+
+def Prediction(about, truth, *, choices=(), wrong, **parts):
+    """Return a `Choice` or a `Number` from an older form of both."""
+    if not choices:
+        return Number(about, truth, wrong=wrong, **parts)
+    replies = wrong | {truth: RIGHT}
+    letters = "abcdefgh"[: len(choices)]
+    texts = zip(choices, map(replies.get, letters), strict=True)
+    return Choice(about, dict(texts), **parts)
+
+
+OLD_PARTS = ("line", "repair", "wrong")
+
+
+def _with_replies(code, line, repair, wrong):
+    """Return the lines of an older form of `Fault`, each with its reply."""
+    lines = dedent(code).strip().splitlines()
+    faulty = lines[line - 1]
+    replies = dict.fromkeys(range(1, len(lines) + 1), "") | wrong
+    replies[line] = Repair(faulty.replace(faulty.strip(), repair))
+    return dict(zip(lines, replies.values(), strict=True))
