@@ -72,11 +72,10 @@ def read_number(answer):
     if isinstance(answer, str):
         return _number_in(answer)
     try:
-        if (
-            isinstance(answer, bool | np.bool_ | bytes)
-            or np.size(answer) != 1
-        ):
+        if isinstance(answer, bool | np.bool_ | bytes):
             raise TypeError
+        if hasattr(answer, "item"):  # an array or a tensor of one number
+            answer = answer.item()
         return float(answer), False
     except OverflowError:
         return math.copysign(math.inf, answer), False
