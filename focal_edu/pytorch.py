@@ -9,6 +9,7 @@ from torch import nn
 
 from .kernels import class_margins, sigmoid_focal, softmax_focal
 from .validate import (
+    TASKS,
     check_alpha,
     check_choice,
     check_class_alpha,
@@ -25,7 +26,6 @@ from .validate_tensors import (
     without,
 )
 
-TASKS = ("binary", "multi-class", "multi-label")
 REDUCTIONS = ("none", "mean", "sum", "mean_positive")
 
 
@@ -144,7 +144,7 @@ def softmax_focal_loss(
     else:
         truth = target.long().reshape(z.shape[:-2] + z.shape[-1:])
         ignored = truth == ignore_index
-        if may_look() and truth.is_cpu and not ignored.any():
+        if may_look(ignored) and truth.is_cpu and not ignored.any():
             ignored = None  # a look is cheap on a CPU, and masks are not
         else:
             truth = truth.masked_fill(ignored, 0)
@@ -283,7 +283,7 @@ def _alpha(alpha, input, check):
     """None, a number, or a tensor that broadcasts to `input`."""
     axis = class_axis(input)
     classes = input.shape[axis] if input.ndim else 0
-    if not isinstance(alpha, torch.Tensor) or may_look():
+    if not isinstance(alpha, torch.Tensor) or may_look(alpha):
         checked = check(alpha, classes)
         if not isinstance(checked, tuple):
             return checked

@@ -2,7 +2,21 @@
 are not: shared by the NumPy reference and the PyTorch module."""
 
 import math
+import sys
 from numbers import Integral, Real
+
+TASKS = ("binary", "multi-class", "multi-label")
+
+
+def refuse_tensor(name, value, instead):
+    """Refuse a PyTorch tensor, and say which function takes it."""
+    torch = sys.modules.get("torch")
+    if torch and isinstance(value, torch.Tensor):
+        raise TypeError(
+            f"{name} must not be a tensor: this function is NumPy's. Use "
+            f"focal_edu.pytorch.{instead}, or give it "
+            f"{name}.detach().numpy()"
+        )
 
 
 def check_gamma(gamma):
@@ -51,11 +65,13 @@ def check_class_alpha(alpha, classes):
     if _is_number(alpha):
         same = [alpha] * (classes or 3)
         first = [round(1 - alpha, 12), *same[1:]]
+        perhaps = f"{show(same)} (all alike: only rescales the loss)"
+        if first != same:
+            perhaps += f" or {show(first)} (class 0 is the background)"
         raise ValueError(
             f"alpha={alpha} is one number for {classes or 'many'} classes, "
-            "which has no agreed meaning. Give one weight a class: perhaps "
-            f"{show(same)} (all alike: only rescales the loss) or "
-            f"{show(first)} (class 0 is the background)"
+            "which has no agreed meaning. Give one weight for each class, "
+            f"perhaps {perhaps}"
         )
     values = _weights(alpha, classes)
     for value in values:

@@ -2,12 +2,13 @@
 are given others.
 
 Values are looked at in one pass (on an accelerator, one wait for it),
-except where they cannot be: in a call that is compiled, or inside a
-``torch.func`` transform.
+except where they cannot be: in a call that is compiled, or in a tensor that
+a ``torch.func`` transform has wrapped.
 """
 
 import torch
 
+from .kernels.pieces import has_memory
 from .validate import check_integer
 
 
@@ -47,7 +48,9 @@ def check_soft_target(input, target):
             f"target must have the shape of input, {tuple(input.shape)}, "
             f"got {tuple(target.shape)}: nothing is broadcast"
         )
-    if target.dtype == torch.bool or not target.numel() or not may_look():
+    if target.dtype == torch.bool or not target.numel():
+        return
+    if not may_look(target):
         return
     low, high = (end.item() for end in torch.aminmax(target))
     if not (low >= 0 and high <= 1):
@@ -74,16 +77,17 @@ def check_class_target(input, target, ignore_index):
         f"integer class indices of shape {tuple(indices)}, or class "
         f"probabilities of shape {tuple(input.shape)}"
     )
+    got = f"got {target.dtype} of shape {tuple(target.shape)}"
+    if target.shape == input.shape:
+        got = (
+            f"got {target.dtype} of that shape: use target.float(), or class "
+            f"indices, target.int().argmax({axis})"
+        )
     if target.is_floating_point() or target.dtype == torch.bool:
-        raise TypeError(
-            f"target must hold {allowed}; got {target.dtype} of shape "
-            f"{tuple(target.shape)}"
-        )
+        raise TypeError(f"target must hold {allowed}; {got}")
     if target.shape != indices:
-        raise ValueError(
-            f"target must hold {allowed}; got shape {tuple(target.shape)}"
-        )
-    if may_look() and target.numel():
+        raise ValueError(f"target must hold {allowed}; {got}")
+    if may_look(target) and target.numel():
         classes = input.shape[axis]
         low, high = (end.item() for end in torch.aminmax(target))
         if 0 <= low and high < classes:
@@ -98,12 +102,9 @@ def check_class_target(input, target, ignore_index):
     return False
 
 
-def may_look():
+def may_look(tensor):
     """Return whether the values of a tensor may decide what happens next."""
-    return (
-        not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
-    )
+    return not torch.compiler.is_compiling() and has_memory(tensor)
 
 
 def class_axis(input):

@@ -1,8 +1,10 @@
 """`FocalLoss` inside PyTorch: compile, transforms, autocast, state, memory,
 devices."""
 
+import re
 import shutil
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch.autograd.functional import hessian as autograd_hessian
 from torch.autograd.functional import jacobian
 from torch.func import functional_call, grad, jacrev, vmap
 
+import focal_edu
 from focal_edu import FocalLoss
 from focal_edu.benchmark import saved_bytes
 
@@ -68,6 +71,23 @@ def test_transforms(settings):
     torch.testing.assert_close(outside, looped)
     columns = vmap(loss, in_dims=(1, 0), out_dims=0)(z.T, target)
     torch.testing.assert_close(columns, vmap(loss)(z, target))
+
+
+@every_setting
+def test_a_target_that_all_examples_share(settings):
+    loss = FocalLoss(**settings)
+    z, target = batch(loss)
+    first = target[0]
+    each = torch.stack([loss(row, first) for row in z])
+    shared = vmap(loss, in_dims=(0, None))(z, first)
+    torch.testing.assert_close(shared, each)
+    with pytest.raises(ValueError, match="target"):
+        vmap(loss, in_dims=(0, None))(z, first + 3)
+
+
+def test_nothing_private_of_pytorch_is_asked_for():
+    for path in Path(focal_edu.__file__).parent.rglob("*.py"):
+        assert not re.search(r"\btorch\._(?!_)", path.read_text()), path
 
 
 @every_setting

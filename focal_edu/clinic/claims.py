@@ -8,12 +8,11 @@ from numbers import Real
 
 import torch
 
-from ..validate import check_alpha, check_class_alpha, check_gamma
+from ..validate import TASKS, check_alpha, check_class_alpha, check_gamma
 from .calls import fresh
 from .fit import fitted
 
 GUESS = "guess"
-TASKS = ("binary", "multi-class", "multi-label")
 REDUCTIONS = ("mean", "sum", "none", "mean_positive")
 
 

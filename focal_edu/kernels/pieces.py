@@ -17,16 +17,24 @@ def piece_size():
 
 
 def in_pieces(*tensors):
-    """Return whether to loop over pieces: all are plain CPU tensors.
-
-    Those batched by ``torch.autograd.grad(is_grads_batched=True)`` are not.
-    """
+    """Return whether to loop over pieces: all are plain CPU tensors."""
     return not torch.compiler.is_compiling() and all(
-        tensor.is_cpu
-        and type(tensor) is torch.Tensor
-        and not torch._C._functorch.is_legacy_batchedtensor(tensor)
+        tensor.is_cpu and type(tensor) is torch.Tensor and has_memory(tensor)
         for tensor in tensors
     )
+
+
+def has_memory(tensor):
+    """Return whether a tensor holds numbers itself, and wraps no other.
+
+    Wrapped are those inside a ``torch.func`` transform, and gradients that
+    ``torch.autograd.grad(is_grads_batched=True)`` batches.
+    """
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def working(dtype):
