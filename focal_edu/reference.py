@@ -13,7 +13,12 @@ import autograd.numpy as np
 import numpy
 from autograd.tracer import getval, isbox
 
-from .validate import check_alpha, check_class_alpha, check_gamma
+from .validate import (
+    check_alpha,
+    check_class_alpha,
+    check_gamma,
+    refuse_tensor,
+)
 
 
 def cross_entropy(p, y):
@@ -192,7 +197,8 @@ def sigmoid_arguments(logits, targets, gamma, alpha):
 
 def softmax_arguments(logits, targets, gamma, alpha):
     """Return z and one-hot y with classes last, γ and C weights."""
-    z = _numbers("logits", logits)
+    z = _numbers("logits", logits, "softmax_focal_loss")
+    refuse_tensor("targets", targets, "softmax_focal_loss")
     axis = _class_axis(z)
     if z.ndim == 0 or z.shape[axis] < 2:
         raise ValueError(
@@ -246,8 +252,9 @@ def _class_targets(targets, z, axis):
     return numpy.eye(classes)[given]
 
 
-def _numbers(name, value):
+def _numbers(name, value, instead="sigmoid_focal_loss"):
     """`value` as floats (a traced array as it is), all of them finite."""
+    refuse_tensor(name, value, instead)
     array = numpy.asarray(getval(value))
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
@@ -267,6 +274,7 @@ def _probabilities(p, name="p"):
 
 
 def _targets(name, y):
+    refuse_tensor(name, y, "sigmoid_focal_loss")
     if not isbox(y) and numpy.asarray(y).dtype == bool:
         y = numpy.asarray(y, numpy.float64)
     array = getval(y := _numbers(name, y))

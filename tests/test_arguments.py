@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from focal_edu import (
     cross_entropy,
@@ -160,6 +161,39 @@ def test_gamma_of_the_ratio(keys, error, name):
 )
 def test_rare_digit(keys, error):
     refuses(rare_digit, (), keys, error, *keys)
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "instead"),
+    [
+        (cross_entropy, (0.5, 1.0), "sigmoid_focal_loss"),
+        (focal_loss, (0.5, 1.0), "sigmoid_focal_loss"),
+        (sigmoid_focal_loss, (0.5, 1.0), "sigmoid_focal_loss"),
+        (sigmoid_focal_gradient, (0.5, 1.0), "sigmoid_focal_loss"),
+        (softmax_focal_loss, (Z, [0, 1]), "softmax_focal_loss"),
+        (softmax_focal_gradient, (Z, [0, 1]), "softmax_focal_loss"),
+    ],
+)
+def test_a_tensor_is_sent_to_the_room_that_takes_it(
+    function, arrays, instead
+):
+    """One tensor among arrays is refused, a module's parameter as well."""
+    for place in range(2):
+        given = list(arrays)
+        given[place] = torch.tensor(given[place])
+        refuses(
+            function, given, {}, TypeError, f"focal_edu.pytorch.{instead}"
+        )
+    given = torch.nn.Parameter(torch.tensor(arrays[0])), arrays[1]
+    refuses(function, given, {}, TypeError, f"focal_edu.pytorch.{instead}")
+
+
+def test_one_number_for_many_classes_is_answered_by_what_was_meant():
+    """At 0.5 both things that may have been meant are the same weights."""
+    for alpha, count in ((0.25, 2), (0.5, 1)):
+        with pytest.raises(ValueError, match="alpha") as refused:
+            softmax_focal_loss(Z, [0, 1], alpha=alpha)
+        assert str(refused.value).count("[") == count
 
 
 def test_losses_take_gamma_and_alpha_by_name_only():
