@@ -1,6 +1,6 @@
-"""The moving pictures of the lessons: Vega-Lite specifications, and the one
-class that shows them."""
+"""The moving pictures of the lessons: Vega-Lite specifications, one a file,
+and the one function that shows them."""
 
-from .moving import MovingPicture
+from .moving import MovingPicture, moving_picture, names, specification
 
-__all__ = ["MovingPicture"]
+__all__ = ["MovingPicture", "moving_picture", "names", "specification"]

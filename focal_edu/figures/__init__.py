@@ -22,24 +22,40 @@ from .slopes import (
     loss_and_slope,
     two_gradients_compared,
 )
+from .stills import (
+    batch_share,
+    first_loss,
+    float_map,
+    loss_at_gamma,
+    loss_over_logit,
+    ratio_at_gamma,
+    winning_p_t,
+)
 from .tasks import digit_pair_sheet, winning_can_be_hard
 
 __all__ = [
+    "batch_share",
     "cost_of_losses",
     "cumulative_loss",
     "curvature_curves",
     "digit_pair_sheet",
     "digit_sheet",
     "effective_number",
+    "first_loss",
+    "float_map",
     "focal_loss_in_one_figure",
     "gradient_multipliers",
     "gradient_ratio_curves",
     "hopeless_examples",
     "loss_and_slope",
+    "loss_at_gamma",
     "loss_beside_cross_entropy",
     "loss_curves",
+    "loss_over_logit",
     "map_of_breaks",
+    "ratio_at_gamma",
     "training_differences",
     "two_gradients_compared",
     "winning_can_be_hard",
+    "winning_p_t",
 ]
