@@ -78,7 +78,7 @@ def test_there_are_enough_questions_of_each_kind():
     assert len(QUESTIONS) >= 30
     for lesson in LESSONS:
         own = [q for n, q in QUESTIONS.items() if n.startswith(lesson)]
-        assert 5 <= len(own) <= 7, lesson
+        assert 5 <= len(own) <= 12, lesson
         for kind in ((Choice, Number), FunctionToWrite, Fault):
             assert any(isinstance(q, kind) for q in own), (lesson, kind)
 

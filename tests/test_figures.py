@@ -108,6 +108,39 @@ def test_digit_sheet_frames_the_positives():
     np.testing.assert_array_equal(first.ravel(), positives[0])
 
 
+def test_who_holds_the_loss():
+    (axes,) = figures.who_holds_the_loss().axes
+    mistakes, easy = axes.patches[::2], axes.patches[1::2]
+    mistake, others = -np.log(0.2), -100 * np.log(0.95)
+    quiet = 0.8**2 * mistake, 0.05**2 * others
+    expected = [
+        a * one / (a * one + (1 - a) * many)
+        for a, (one, many) in (
+            (0.5, (mistake, others)),
+            (0.99, (mistake, others)),
+            (0.5, quiet),
+            (0.25, quiet),
+        )
+    ]
+    drawn = [bar.get_width() / 100 for bar in mistakes]
+    np.testing.assert_allclose(drawn, expected, rtol=1e-9)
+    for one, many in zip(mistakes, easy, strict=True):
+        assert many.get_x() == one.get_width()
+        assert one.get_width() + many.get_width() == pytest.approx(100)
+
+
+def test_loss_of_one_in_a_hundred():
+    axes = figures.loss_of_one_in_a_hundred().axes[0]
+    drawn = lines(axes)
+    dots = [ln.get_xdata()[0] for ln in axes.lines if ln.get_marker() == "o"]
+    for (p, mean), gamma, alpha in zip(
+        drawn.values(), (0, 2, 2), (0.5, 0.5, 0.25), strict=True
+    ):
+        loss = alpha * fl(p, gamma) + 99 * (1 - alpha) * fl(1 - p, gamma)
+        np.testing.assert_allclose(mean, loss / loss.min(), rtol=1e-9)
+    np.testing.assert_allclose(dots, [0.01, 0.1536, 0.1084], atol=1e-4)
+
+
 def test_cumulative_loss():
     x_t = np.array([3.0, -1.0, 0.5, 2.0])
     left, right = figures.cumulative_loss(x_t, x_t + 1).axes

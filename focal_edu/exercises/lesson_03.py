@@ -6,6 +6,32 @@ from ..reference import focal_loss, sigmoid_focal_loss
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
+mistake_share = Number(
+    "the mistake's share of cross entropy",
+    100 * np.log(0.2) / (np.log(0.2) + 100 * np.log(0.95)),
+    within=1,
+    unit="per cent",
+    wrong={
+        1: "That counts examples, one in 101; the question is about the sum "
+        "of their losses.",
+        76.1: "That is the share of the hundred negatives.",
+        96.9: "That compares the mistake with a single negative, and there "
+        "are a hundred.",
+        13.8: "That is the share of the slopes, 1 - p_t, not of the losses.",
+        4.2: "You took the logarithm of 1 - p_t somewhere: each example "
+        "pays minus log p_t.",
+    },
+    hints=(
+        "You need two sums: one times minus log 0.2, and a hundred times "
+        "minus log 0.95.",
+        "They are 1.609 and 5.129; divide the first by both together.",
+    ),
+    why="The mistake pays minus log 0.2, which is 1.609. A hundred negatives "
+    "pay minus log 0.95 each, 5.129 together. The first is about a quarter "
+    "of the sum.",
+)
+
+
 @function_to_write(
     truth=lambda y, alpha: (
         focal_loss(0.5, y, alpha=alpha) / focal_loss(0.5, y)
@@ -87,36 +113,6 @@ meanings = Choice(
     "The same 0.25 thus means opposite things.",
 )
 
-hardest_fifth = Choice(
-    "the hardest 1 %, as the measuring γ goes from 0 to 2",
-    {
-        "its share changes more among positives, rising": (
-            "Which group has many easy examples, from which gamma can take "
-            "the loss?"
-        ),
-        "its share changes more among positives, falling": (
-            "Gamma quietens the easy ones, so what is left of the total "
-            "belongs more and more to the hardest."
-        ),
-        "it changes alike in both": (
-            "Gamma acts on easy examples, and the two groups do not have "
-            "equally many of them."
-        ),
-        "its share changes more among negatives, rising": RIGHT,
-        "its share changes more among negatives, falling": (
-            "The group is right; when the easy ones go quiet, the hardest "
-            "ones' part of what is left cannot shrink."
-        ),
-    },
-    hints=(
-        "Where do the easy examples sit, which gamma takes the loss from?",
-        "Nearly all negatives are easy; what happens to the part of the few "
-        "that are not?",
-    ),
-    why="Gamma takes the loss away from easy examples. Nearly all negatives "
-    "are easy. So among negatives the total comes to rest on the few hard "
-    "ones.",
-)
 
 balancing_alpha = Choice(
     "the α that balances the totals, as γ rises",
@@ -147,46 +143,69 @@ balancing_alpha = Choice(
     "class weight to make up.",
 )
 
-detector_loss = Fault(
+
+hardest_fifth = Choice(
+    "the hardest fifth's part of its class's loss, γ from 0 to 2",
     {
-        "def detector_loss(x, y, gamma=2, alpha=0.25):": (
-            "gamma = 2 with alpha = 0.25 is the paper's best pair."
+        "it grows more among positives": (
+            "Which class has many easy examples, from which gamma can take "
+            "the loss?"
         ),
-        "    p = 1 / (1 + np.exp(-x))": (
-            "That is the sigmoid, which turns a logit into a probability."
+        "it grows alike in both classes": (
+            "Gamma acts on easy examples, and the two classes do not have "
+            "equally many of them."
         ),
-        "    p_t = np.where(y == 1, p, 1 - p)": (
-            "That is the probability given to the truth, for either label."
+        "it grows more among negatives": RIGHT,
+        "it shrinks in both classes": (
+            "Gamma turns down the easy examples, so more of what is left "
+            "belongs to the hardest."
         ),
-        "    alpha_t = np.where(y == 1, alpha, 1 - alpha)": (
-            "Positives get alpha and negatives 1 - alpha, as in equation 5."
-        ),
-        "    fl = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)": (
-            "That is equation 5, and `.function` agrees with "
-            "`sigmoid_focal_loss` up to this line."
-        ),
-        "    return fl.sum() / len(y)": Repair(
-            "    return fl.sum() / max(1, (y == 1).sum())"
+        "it grows among positives and shrinks among negatives": (
+            "When the easy negatives go quiet, can the part of the hard ones "
+            "shrink?"
         ),
     },
-    truth=lambda x, y: (
-        sigmoid_focal_loss(x, y, alpha=0.25).sum() / max(1, (y == 1).sum())
-    ),
-    inputs={
-        "x": lambda rng: rng.normal(0, 2, 6).round(2),
-        "y": lambda rng: np.array([1, 0, 0, 0, 0, rng.integers(2)]),
-    },
-    first=[(np.array([-2.0, -4, -4, -4]), np.array([1, 0, 0, 0]))],
     hints=(
-        "Each element's loss is right. Add ten thousand easy negatives to a "
-        "batch: what should happen to the step that one mistake causes?",
-        "The paper's section 4.1 says what the sum is divided by, and it is "
-        "not the number of anchors.",
+        "In which class are the easy examples, from which gamma takes loss?",
+        "Nearly all negatives are easy; what happens to the part of the few "
+        "that are not?",
     ),
-    why="It divides by all anchors, where the paper divides by those that "
-    "were assigned to an object. A hundred thousand easy negatives add "
-    "almost nothing to the sum. Dividing by them shrinks every gradient, "
-    "and differently in each image.",
+    why="Gamma takes the loss away from easy examples. Nearly all negatives "
+    "are easy. So among negatives the total comes to rest on the few hard "
+    "ones.",
+)
+
+
+lowest_p = Choice(
+    "the p at which focal loss is lowest, truth 1 in 100",
+    {
+        "lower than 0.01: it cares less for the rare class": (
+            "It has no class term, so being rare cannot count against a "
+            "class; ask which examples still press at p = 0.01."
+        ),
+        "0.01, the truth": (
+            "That would need both classes to be turned down alike at p = "
+            "0.01, where the positive is hard and the negatives are easy."
+        ),
+        "about 0.15": RIGHT,
+        "0.5": (
+            "At one half neither side is easy, and there are 99 negatives "
+            "to one positive."
+        ),
+        "near 1": (
+            "There all 99 negatives are wrong and each has nearly its whole "
+            "cross entropy."
+        ),
+    },
+    hints=(
+        "At p = 0.01, compare the modulating factor of the positive with "
+        "that of a negative: which side still presses?",
+        "Raise p until the 99 negatives press as hard as the one positive: "
+        "they are quiet while p squared is small.",
+    ),
+    why="At p = 0.01 the positive keeps 98 per cent of its loss and a "
+    "negative a ten-thousandth. So p rises until 99 negatives are loud "
+    "enough to stop it, which happens near 0.154.",
 )
 
 
@@ -264,4 +283,77 @@ prior_factor = Number(
     why="A negative at p = 0.5 pays 0.6931, at p = 0.01 only 0.01005. The "
     "hundred thousand anchors cancel in the ratio. Focal loss gains far "
     "more, since its factor p squared falls as well, from 0.25 to 0.0001.",
+)
+
+
+prior_positive = Choice(
+    "a positive's first focal loss, once the prior is there",
+    {
+        "it falls, like the background's": (
+            "At p = 0.01 a positive is nearly as wrong as can be."
+        ),
+        "it stays as it was": (
+            "The prior moves p for every example, positives among them."
+        ),
+        "it rises about 7 times, as cross entropy does": (
+            "Cross entropy does rise so, from 0.69 to 4.6; now look at the "
+            "modulating factor as well."
+        ),
+        "it rises about 26 times": RIGHT,
+        "it rises about 170 000 times": (
+            "That is by how much the background's loss falls; a positive's "
+            "factor can only go from a quarter to 1."
+        ),
+    },
+    hints=(
+        "What is p_t of a positive with p = 0.01, and is it hard or easy?",
+        "Its cross entropy goes from 0.693 to 4.605, and its modulating "
+        "factor from 0.25 to 0.98: multiply the two changes.",
+    ),
+    why="A positive starts at p_t = 0.01 instead of 0.5. Its cross entropy "
+    "is 6.6 times as large and its modulating factor 3.9 times. Together "
+    "that is 26 times.",
+)
+
+
+detector_loss = Fault(
+    {
+        "def detector_loss(x, y, gamma=2, alpha=0.25):": (
+            "gamma = 2 with alpha = 0.25 is the paper's best pair."
+        ),
+        "    p = 1 / (1 + np.exp(-x))": (
+            "That is the sigmoid, which turns a logit into a probability."
+        ),
+        "    p_t = np.where(y == 1, p, 1 - p)": (
+            "That is the probability given to the truth, for either label."
+        ),
+        "    alpha_t = np.where(y == 1, alpha, 1 - alpha)": (
+            "Positives get alpha and negatives 1 - alpha, as in equation 5."
+        ),
+        "    fl = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)": (
+            "That is equation 5, and `.function` agrees with "
+            "`sigmoid_focal_loss` up to this line."
+        ),
+        "    return fl.sum() / len(y)": Repair(
+            "    return fl.sum() / max(1, (y == 1).sum())"
+        ),
+    },
+    truth=lambda x, y: (
+        sigmoid_focal_loss(x, y, alpha=0.25).sum() / max(1, (y == 1).sum())
+    ),
+    inputs={
+        "x": lambda rng: rng.normal(0, 2, 6).round(2),
+        "y": lambda rng: np.array([1, 0, 0, 0, 0, rng.integers(2)]),
+    },
+    first=[(np.array([-2.0, -4, -4, -4]), np.array([1, 0, 0, 0]))],
+    hints=(
+        "Each element's loss is right. Add ten thousand easy negatives to a "
+        "batch: what should happen to the step that one mistake causes?",
+        "The paper's section 4.1 says what the sum is divided by, and it is "
+        "not the number of anchors.",
+    ),
+    why="It divides by all anchors, where the paper divides by those that "
+    "were assigned to an object. A hundred thousand easy negatives add "
+    "almost nothing to the sum. Dividing by them shrinks every gradient, "
+    "and differently in each image.",
 )

@@ -10,7 +10,13 @@ from .clinic import (
     training_differences,
 )
 from .cost import cost_of_losses
-from .imbalance import cumulative_loss, digit_sheet, effective_number
+from .imbalance import (
+    cumulative_loss,
+    digit_sheet,
+    effective_number,
+    loss_of_one_in_a_hundred,
+    who_holds_the_loss,
+)
 from .losses import (
     focal_loss_in_one_figure,
     loss_beside_cross_entropy,
@@ -51,11 +57,16 @@ __all__ = [
     "loss_at_gamma",
     "loss_beside_cross_entropy",
     "loss_curves",
+<<<<<<< HEAD
     "loss_over_logit",
+=======
+    "loss_of_one_in_a_hundred",
+>>>>>>> 525a80d (Lesson 03 is about alpha, counting and the prior: nothing trains in it any more; what gamma asks for and the prior's other side get their numbers)
     "map_of_breaks",
     "ratio_at_gamma",
     "training_differences",
     "two_gradients_compared",
+    "who_holds_the_loss",
     "winning_can_be_hard",
     "winning_p_t",
 ]
