@@ -57,11 +57,8 @@ __all__ = [
     "loss_at_gamma",
     "loss_beside_cross_entropy",
     "loss_curves",
-<<<<<<< HEAD
-    "loss_over_logit",
-=======
     "loss_of_one_in_a_hundred",
->>>>>>> 525a80d (Lesson 03 is about alpha, counting and the prior: nothing trains in it any more; what gamma asks for and the prior's other side get their numbers)
+    "loss_over_logit",
     "map_of_breaks",
     "ratio_at_gamma",
     "training_differences",
