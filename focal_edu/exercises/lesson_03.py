@@ -5,7 +5,6 @@ import numpy as np
 from ..reference import focal_loss, sigmoid_focal_loss
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
-
 mistake_share = Number(
     "the mistake's share of cross entropy",
     100 * np.log(0.2) / (np.log(0.2) + 100 * np.log(0.95)),
