@@ -109,3 +109,60 @@ def digit_pairs(*, train=1000, test=500, seed=0):
         labels = np.eye(10)[digits[pairs]].sum(axis=1)
         parts += [canvases.reshape(-1, 128), labels]
     return Split(*parts)
+
+
+def long_tail_counts(factor, *, largest=100):
+    """Return ten class sizes that fall by `factor`, evenly in logarithm.
+
+    n_k = largest · factor^(−k/9), rounded, and at least 1.
+    """
+    sizes = largest * float(factor) ** (-np.arange(10) / 9)
+    return np.maximum(1, np.round(sizes)).astype(int)
+
+
+def long_tail(factor, *, seed=0):
+    """Return ten classes of falling size: train, validation and test.
+
+    Parameters
+    ----------
+    factor : number from 1 to 100
+        How many times the largest class, of 100 images, is the smallest.
+    seed : int
+        Which digit gets which place, and which images are drawn. The test
+        images, 50 a class, and the validation images, 24 a class, are the
+        same for every seed.
+
+    Returns
+    -------
+    three pairs (images, labels)
+        Label 0 is the largest class and 9 the smallest, whichever digits
+        they are. No image is in two parts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above.
+    """
+    if not 1 <= factor <= 100:
+        raise ValueError(f"factor must lie from 1 to 100, got {factor}")
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    images, digits = _images()
+    fixed, draw = np.random.default_rng(0), np.random.default_rng(seed)
+    rows = [fixed.permutation(np.flatnonzero(digits == d)) for d in range(10)]
+    rows = [rows[d] for d in draw.permutation(10)]
+    train = [
+        draw.permutation(own[74:])[:count]
+        for own, count in zip(rows, long_tail_counts(factor), strict=True)
+    ]
+    validation = [own[50:74] for own in rows]
+    test = [own[:50] for own in rows]
+    return tuple(
+        (
+            images[np.concatenate(part)],
+            np.repeat(range(10), list(map(len, part))),
+        )
+        for part in (train, validation, test)
+    )
+
+
+_HELD_OUT = ((50, 74), (0, 50))  # of each class, validation and test
