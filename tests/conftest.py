@@ -23,8 +23,17 @@ QUIET = (
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """A Playwright browser, one a module."""
+def chromium(request, tmp_path_factory):
+    """A Playwright browser, one a module.
+
+    Its parameter is a fonts.conf: the fonts that it may use, in place of the
+    machine's.
+    """
+    environment = dict(os.environ)
+    if fonts := getattr(request, "param", None):
+        file = tmp_path_factory.mktemp("fonts") / "fonts.conf"
+        file.write_text(fonts)
+        environment["FONTCONFIG_FILE"] = str(file)
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     try:
         from playwright.sync_api import sync_playwright
@@ -37,7 +46,7 @@ def chromium():
         pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=QUIET.split()
+            executable_path=path, args=QUIET.split(), env=environment
         )
         yield browser
         browser.close()

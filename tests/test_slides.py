@@ -6,6 +6,7 @@ import sys
 from copy import deepcopy
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 
@@ -18,9 +19,17 @@ every_lesson = pytest.mark.parametrize(
     "path", LESSONS, ids=[path.stem for path in LESSONS]
 )
 
+STIX = f"""<fontconfig>
+<dir>{matplotlib.get_data_path()}/fonts/ttf</dir>
+<selectfont><rejectfont><glob>*DejaVu*</glob></rejectfont></selectfont>
+</fontconfig>"""
+every_font_set = pytest.mark.parametrize(
+    "chromium", [None, STIX], indirect=True, ids=["own-fonts", "stix"]
+)
+
 SHOWN = """() => {
     const slide = Reveal.getCurrentSlide();
-    const shown = [...slide.querySelectorAll('*')]
+    const shown = [...slide.querySelectorAll(':not(mjx-assistive-mml *)')]
         .filter(element => element.checkVisibility())
         .map(element => element.getBoundingClientRect())
         .filter(box => box.width && box.height);
@@ -30,6 +39,8 @@ SHOWN = """() => {
         right: Math.max(...shown.map(box => box.right)),
         top: Math.min(...shown.map(box => box.top)),
         bottom: Math.max(...shown.map(box => box.bottom)),
+        cut: [...slide.querySelectorAll('pre')].filter(
+            text => text.scrollWidth > text.clientWidth).length,
         zoom: Number(slide.style.zoom),
         figures: [...slide.querySelectorAll('img')].map(
             image => image.getBoundingClientRect().width
@@ -71,6 +82,7 @@ def show_each(page, deck):
     assert page.evaluate("Reveal.isLastSlide()")
 
 
+@every_font_set
 @every_lesson
 def test_slides_fit_and_ask_nothing_of_the_network(page, decks, path):
     seen = []
@@ -79,12 +91,15 @@ def test_slides_fit_and_ask_nothing_of_the_network(page, decks, path):
         assert shown["top"] >= 0, shown
         assert shown["right"] <= PROJECTOR["width"], shown
         assert shown["bottom"] <= PROJECTOR["height"], shown
+        assert not shown["cut"], shown
         assert shown["zoom"] >= 0.8, shown
         for scale in shown["figures"]:
             assert TYPE * scale >= 720 / 45, shown
         assert shown["text"] or shown["figures"]
         seen.append(shown["text"])
     assert len(set(seen)) > 5
+    fonts = page.evaluate("[...document.fonts].map(font => font.status)")
+    assert fonts.count("loaded") > 2 and "error" not in fonts
     assert page.locator("mjx-container").count()
     assert all(
         len(image.get_attribute("alt")) > 40
@@ -92,6 +107,33 @@ def test_slides_fit_and_ask_nothing_of_the_network(page, decks, path):
     )
     assert not page.locator("mjx-merror, [data-mjx-error]").count()
     assert page.faults == []
+
+
+def test_what_is_too_wide_is_made_smaller(page, slides, decks):
+    """Formula, listing and table of twice the room, in fonts of any width."""
+    formula = "$$" + " + ".join("abcdefghijklmnopqrstuvwxyz" * 2) + "$$"
+    row = "|".join(["a_long_word"] * 12)
+    table = f"|{row}|\n|{'-|' * 12}\n|{row}|"
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(formula),
+            nbformat.v4.new_code_cell("long_line = " + "x + " * 40 + "x"),
+            nbformat.v4.new_markdown_cell(table),
+        ]
+    )
+    slides.mark_slides(notebook)
+    nbformat.write(notebook, decks / "wide.ipynb")
+    slides.write_deck(decks / "wide.ipynb", decks)
+    page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+            const style = document.createElement("style");
+            style.textContent = "* { letter-spacing: 1.5px; }";
+            document.head.append(style);
+        })"""
+    )
+    for shown in show_each(page, decks / "wide.html"):
+        assert shown["right"] <= PROJECTOR["width"], shown
+        assert not shown["cut"], shown
 
 
 @every_lesson

@@ -16,6 +16,7 @@ import tarfile
 from copy import deepcopy
 from pathlib import Path
 
+import matplotlib
 import nbformat
 from nbconvert.exporters import SlidesExporter
 from traitlets.config import Config
@@ -31,6 +32,14 @@ PACKAGES = {  # from npm: what is taken from each, and its name in the deck
     },
     "mathjax@3.2.2": {"es5/tex-svg.js": "mathjax.js"},
 }
+FONTS = (  # Matplotlib's, so that a deck looks alike on every machine
+    "DejaVuSans.ttf",
+    "DejaVuSans-Bold.ttf",
+    "DejaVuSans-Oblique.ttf",
+    "DejaVuSansMono.ttf",
+    "DejaVuSansMono-Bold.ttf",
+    "LICENSE_DEJAVU",
+)
 
 
 def mark_slides(notebook):
@@ -156,7 +165,7 @@ def pages(blocks):
 
 
 def write_deck(path, folder):
-    """Write one lesson's deck into `folder`, beside reveal.js."""
+    """Write one lesson's deck into `folder`, where its parts are."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = [p for cell in notebook.cells for p in split(cell)]
     for cell in notebook.cells:
@@ -198,6 +207,9 @@ def main(folder, *notebooks):
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     fetch_packages(folder)
+    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    for name in FONTS:
+        shutil.copy(fonts / name, folder)
     for name in notebooks:
         write_deck(Path(name), folder)
 
