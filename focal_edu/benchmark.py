@@ -31,7 +31,6 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 from .clinic.libraries import BARE_VISION, load
-from .figures import loss_beside_cross_entropy
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch's environment variables
@@ -151,18 +150,6 @@ def floors(logits, targets, repeats=15):
     return rows
 
 
-def redraw(repeats=15):
-    """Return the milliseconds of work between a slider's move and a picture.
-
-    The median CPU time of drawing lesson 01's figure and encoding it.
-    """
-
-    def draw():
-        loss_beside_cross_entropy(gamma=2)._repr_mimebundle_()
-
-    return _median(draw, repeats, time.process_time)
-
-
 def saved_bytes(loss, *arguments):
     """Return the bytes that `loss` saves for backward, arguments aside."""
     sizes = {tensor.untyped_storage().data_ptr(): 0 for tensor in arguments}
@@ -270,7 +257,6 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
 
-    print(f"slider of lesson 01, CPU time of a redraw: {redraw():.0f} ms")
     x, y = detection_logits(options.elements)
     losses = sigmoid_losses(options.rivals)
     rows = measure("sigmoid", losses, x, y, options.repeats)

@@ -4,7 +4,6 @@ images, so a wrong curve would pass it."""
 import base64
 
 import numpy as np
-import pytest
 
 from focal_edu import figures
 from focal_edu.digits import rare_digit
@@ -41,16 +40,11 @@ def test_loss_curves():
         np.testing.assert_allclose(loss, fl(p, float(gamma)), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("figure", "gamma"),
-    [(figures.focal_loss_in_one_figure(), 2)]
-    + [(figures.loss_beside_cross_entropy(g), g) for g in (0.5, 3)],
-)
-def test_focal_loss_beside_cross_entropy(figure, gamma):
-    drawn = lines(figure.axes[0])
+def test_focal_loss_in_one_figure():
+    drawn = lines(figures.focal_loss_in_one_figure().axes[0])
     p, ce = drawn["0"]
     np.testing.assert_allclose(ce, -np.log(p), rtol=1e-12)
-    np.testing.assert_allclose(drawn[f"{gamma}"][1], fl(p, gamma), rtol=1e-12)
+    np.testing.assert_allclose(drawn["2"][1], fl(p, 2), rtol=1e-12)
 
 
 def test_loss_and_slope_share_their_axis():
@@ -171,7 +165,7 @@ def test_effective_number():
 
 
 def test_a_figure_shows_itself_with_its_alt_text():
-    figure = figures.loss_beside_cross_entropy(2)
+    figure = figures.loss_curves()
     data, metadata = figure._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == figure.alt

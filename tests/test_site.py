@@ -25,6 +25,7 @@ from lab_page import (
     errors,
     move,
     read_through,
+    stop_kernel,
     wait_until_run,
 )
 
@@ -129,9 +130,9 @@ def test_lesson(reader, site, name):
     for now, before in ran:
         if not any(word in now["source"] for word in OWN):
             assert numbers(now) == numbers(before), now["source"]
+    stop_kernel(page)
     for slider in read_through(page, cells):
         move(page, slider)
-    assert errors(wait_until_run(page)) == []
     assert page.faults == []
 
 
@@ -140,7 +141,5 @@ def numbers(cell):
     texts = [
         output.get("text") or output.get("data", {}).get("text/plain", "")
         for output in cell.get("outputs", [])
-        if "application/vnd.jupyter.widget-view+json"
-        not in output.get("data", {})
     ]
     return NUMBER.findall("\n".join("".join(text) for text in texts))

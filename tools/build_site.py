@@ -24,7 +24,7 @@ from pyodide_mirror import PYODIDE
 LESSONS = sorted(Path("notebooks").glob("[0-9]*.ipynb"))
 BUILD, SITE = Path("build/site").resolve(), Path("_site").resolve()
 # Pyodide has the rest: these are pure Python, and travel in the site.
-WHEELS = ("autograd", "comm", "ipywidgets", "jupyterlab_widgets")
+WHEELS = ("autograd", "comm")
 SETTINGS = {
     "jupyter-lite-schema-version": 0,
     "jupyter-config-data": {
@@ -44,7 +44,7 @@ SETTINGS = {
 }
 FETCH = """\
 # This copy runs in your browser: this cell fetches what it needs.
-%pip install -q focal-edu ipywidgets matplotlib{more}"""
+%pip install -q focal-edu matplotlib{more}"""
 ELSEWHERE = """\
 > **This lesson needs PyTorch, which does not run in a browser.** Its results
 > are kept below, to be read. To run it, [open it on Binder]({binder}), or

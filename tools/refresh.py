@@ -11,8 +11,6 @@ import nbformat
 from nbclient import NotebookClient
 from slides import mark_slides
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
 
 def refresh(path):
     notebook = nbformat.read(path, as_version=4)
@@ -23,12 +21,9 @@ def refresh(path):
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    client.widget_registry = {}  # following Output widgets can block (#312)
     client.execute()
     for cell in notebook.cells:
-        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-        random = "strip-output" in cell.metadata.get("tags", [])
-        if random or any(WIDGET in data for data in shown):
+        if "strip-output" in cell.metadata.get("tags", []):
             cell.outputs = []
     mark_slides(notebook)
     notebook.metadata = {

@@ -19,7 +19,6 @@ from .imbalance import (
 )
 from .losses import (
     focal_loss_in_one_figure,
-    loss_beside_cross_entropy,
     loss_curves,
 )
 from .slopes import (
@@ -55,7 +54,6 @@ __all__ = [
     "hopeless_examples",
     "loss_and_slope",
     "loss_at_gamma",
-    "loss_beside_cross_entropy",
     "loss_curves",
     "loss_of_one_in_a_hundred",
     "loss_over_logit",

@@ -64,32 +64,6 @@ def loss_curves(figure):
     )
 
 
-@lesson_figure
-def loss_beside_cross_entropy(figure, gamma):
-    """Return CE and FL at one γ; small, to be redrawn by a slider."""
-    figure.set_size_inches(8, 3.8)
-    figure.dpi, figure.compress_level = 96, 1
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0.08, 0.15, 0.9, 0.75))
-    _draw_loss(axes, 0, **GAMMA_LOOKS[0])
-    _draw_loss(axes, gamma, **GAMMA_LOOKS[2])
-    axes.plot(0.9, focal_loss(0.9, 1, gamma=gamma), "o", color=BLUE, ms=8)
-    axes.text(0.3, 1.3, "cross entropy", color=BLACK, weight="bold")
-    at = np.interp(-0.8, -axes.lines[1].get_ydata(), P_T)
-    label_line(axes, at, 0.8, "focal loss", BLUE)
-    _p_t_axis(axes)
-    axes.set_ylim(0, 4.7)
-    times = f"{float(f'{10**gamma:.3g}'):,g}"
-    title = f"γ = {gamma:g}: {times} times below CE at p_t = 0.9"
-    axes.set_title(title, y=1.02)  # to find y costs a third of the drawing
-    axes.set(xticks=(0, 0.5, 0.9), yticks=(0, 2, 4))
-    return (
-        f"Cross entropy, dashed, and focal loss at gamma {gamma:g}, solid, "
-        "over p_t. Focal loss lies on or below cross entropy everywhere; at "
-        f"the dot, p_t = 0.9, it is {times} times smaller."
-    )
-
-
 def _draw_loss(axes, gamma, **look):
     loss = focal_loss(P_T, np.ones_like(P_T), gamma=gamma)
     axes.plot(P_T, loss, label=f"{gamma:g}", **look)

@@ -47,16 +47,14 @@ class LessonFigure(Figure):
     """
 
     alt = ""
-    compress_level = 6  # of the PNG; 1 takes a quarter of the time
 
     def __repr__(self):
         return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         picture = BytesIO()
-        compression = {"compress_level": self.compress_level}
         # savefig would lay it all out twice
-        FigureCanvasAgg(self).print_png(picture, pil_kwargs=compression)
+        FigureCanvasAgg(self).print_png(picture)
         shown = {"alt": self.alt, "width": round(96 * self.get_figwidth())}
         return (
             {
