@@ -4,6 +4,7 @@ images, so a wrong curve would pass it."""
 import base64
 
 import numpy as np
+import pytest
 
 from focal_edu import figures
 from focal_edu.digits import rare_digit
