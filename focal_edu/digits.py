@@ -58,6 +58,60 @@ def rare_digit(digit=8, *, negatives=1000, positives=10, seed=0):
     return Split(images[train], labels[train], images[test], labels[test])
 
 
+def rare_digit_runs(
+    runs, *, negatives=1000, positives=10, flipped=0.0, share=0.65
+):
+    """Return many training sets, and two halves that none of them touches.
+
+    All images are split once, digit by digit, into a pool, which training
+    sets are drawn from, and two halves.
+
+    Parameters
+    ----------
+    runs : sequence of pairs (digit, seed)
+        A training set each: which digit is the positive one, and the draw.
+    negatives, positives : int
+        How many of each a training set holds.
+    flipped : float in [0, 1)
+        The part of the negatives that is labelled positive by mistake.
+    share : float between 0 and 1
+        The part of the images that makes up the pool.
+
+    Returns
+    -------
+    images, labels : arrays (runs, N, 64) and (runs, N)
+    halves : two pairs of images (M, 64) and their digits (M,)
+    """
+    images, digits = _images()
+    draw = np.random.default_rng(0)
+    pool, halves = [], [[], []]
+    for digit in range(10):
+        rows = draw.permutation(np.flatnonzero(digits == digit))
+        size = round(share * len(rows))
+        pool.append(rows[:size])
+        for half, part in enumerate(np.array_split(rows[size:], 2)):
+            halves[half].append(part)
+    pool = np.concatenate(pool)
+    sets, labels = [], []
+    for digit, seed in runs:
+        draw = np.random.default_rng([digit, seed])
+        rows = draw.permutation(pool)
+        rare, rest = (
+            rows[digits[rows] == digit],
+            rows[digits[rows] != digit],
+        )
+        sets.append(np.concatenate([rare[:positives], rest[:negatives]]))
+        mistaken = round(flipped * negatives)
+        counts = positives + mistaken, negatives - mistaken
+        labels.append(np.repeat([1.0, 0.0], counts))
+    halves = [np.concatenate(half) for half in halves]
+    return (
+        images[np.stack(sets)],
+        np.stack(labels),
+        tuple((images[half], digits[half]) for half in halves),
+    )
+
+
 def _images():
     digits = load_digits()
     return digits.data / 16.0, digits.target

@@ -1,0 +1,200 @@
+"""Record lesson 05's experiments: rivals, levers, mistakes.
+
+python tools/record_rare_digit.py [rivals] [levers] [mistakes]
+"""
+
+import sys
+
+import numpy as np
+import torch
+
+from focal_edu.comparison import (
+    ALPHAS,
+    GAMMAS,
+    MISTAKES,
+    RATES,
+    RIVALS,
+    STEPS,
+    Contest,
+    every,
+    judge_anew,
+)
+from focal_edu.recorded import Recording
+
+COMMAND = "python tools/record_rare_digit.py"
+DIGITS = list(range(10))
+CHOOSING, JUDGING = [0, 1, 2], list(range(3, 23))
+PAIR = {"gamma": 2, "alpha": 0.25}
+
+
+def rounded(values, places=4):
+    return np.round(values, places).tolist()
+
+
+def rows_of(verdicts, **about):
+    """A row a digit: each seed's numbers, the mean of the two halves."""
+    both = {
+        key: (verdicts[0][key] + verdicts[1][key]) / 2 for key in verdicts[0]
+    }
+    return [
+        about | {"digit": d} | {key: rounded(v[i]) for key, v in both.items()}
+        for i, d in enumerate(DIGITS)
+    ]
+
+
+def same_seeds(contest, grid, **about):
+    """Rows of what each half chose, judged on the other by the same seeds."""
+    tuned = [contest.tune(half, **grid) for half in (0, 1)]
+    verdicts = [contest.judge(h, tuned[1 - h].best) for h in (0, 1)]
+    edges = sorted({name for t in tuned for name in t.at_edge})
+    chosen = [{k: t.best[k] for k in ("rate", "steps")} for t in tuned]
+    return rows_of(verdicts, **about, chosen=chosen, edges=edges)
+
+
+def rivals():
+    record = Recording(
+        "rare_digit",
+        f"{COMMAND} rivals",
+        choosing=CHOOSING,
+        judging=JUDGING,
+        rates=RATES,
+        steps=STEPS,
+        grids=RIVALS,
+    )
+    levers = Recording(
+        "rare_digit_grid", f"{COMMAND} rivals", seeds=CHOOSING, steps=STEPS
+    )
+    uniform, resampled = [], []
+    for grid in RIVALS.values():
+        for setting in every(grid):
+            known = resampled if "share" in setting else uniform
+            if setting not in known:
+                known.append(setting)
+    contests = [Contest(DIGITS, CHOOSING, s) for s in (uniform, resampled)]
+    grid_rows = [
+        {"chosen on": half, **setting, "rate": rate}
+        | {
+            "ap": rounded(
+                [
+                    contest.precision(half, setting, rate, step).mean()
+                    for step in STEPS
+                ]
+            )
+        }
+        for contest in contests
+        for setting in contest.settings
+        for rate in RATES
+        for half in (0, 1)
+    ]
+    levers.write(grid_rows)
+    chosen, rows = {}, []
+    for name, grid in RIVALS.items():
+        contest = contests["share" in grid]
+        chosen[name] = [contest.tune(half, **grid) for half in (0, 1)]
+        print(name, [(t.best, t.at_edge) for t in chosen[name]], flush=True)
+    record.head["chosen"] = {
+        n: [t.best for t in c] for n, c in chosen.items()
+    }
+    record.head["at edge"] = {
+        n: [t.at_edge for t in c] for n, c in chosen.items()
+    }
+    for name, verdicts in judge_anew(DIGITS, JUDGING, chosen).items():
+        rows += rows_of(verdicts, loss=name)
+        record.write(rows)
+    for name, grid in RIVALS.items():
+        contest = contests["share" in grid]
+        for place, digit in enumerate(DIGITS):
+            scores = []
+            for half in (0, 1):
+                best = contest.tune(1 - half, digits=[digit], **grid).best
+                scores.append(contest.judge(half, best)["ap"][place])
+            rows.append(
+                {
+                    "loss": name,
+                    "digit": digit,
+                    "chosen for it": rounded(np.mean(scores, axis=0)),
+                }
+            )
+    record.write(rows)
+    lever_rows = []
+    for alpha in (0.25, 0.5):
+        for gamma in (0, *GAMMAS):
+            grid = {"gamma": (gamma,), "alpha": (alpha,)}
+            lever_rows += same_seeds(
+                contests[0], grid, lever="gamma", gamma=gamma, alpha=alpha
+            )
+    for gamma in (0, 2):
+        for alpha in ALPHAS[: 7 if gamma == 0 else 5]:
+            grid = {"gamma": (gamma,), "alpha": (alpha,)}
+            lever_rows += same_seeds(
+                contests[0], grid, lever="alpha", gamma=gamma, alpha=alpha
+            )
+    levers.write(grid_rows + lever_rows)
+
+
+LEVER_LOSSES = {
+    "CE": {"gamma": 0, "alpha": 0.5},
+    "FL": PAIR,
+    "hard mining": {"gamma": 0, "keep": 4},
+}
+
+
+def levers():
+    record = Recording(
+        "rare_digit_levers",
+        f"{COMMAND} levers",
+        seeds=CHOOSING,
+        rates=RATES,
+        steps=STEPS,
+        losses=LEVER_LOSSES,
+    )
+    rows = []
+
+    def add(lever, value, **changes):
+        contest = Contest(
+            DIGITS, CHOOSING, list(LEVER_LOSSES.values()), **changes
+        )
+        for name, setting in LEVER_LOSSES.items():
+            grid = {k: (v,) for k, v in setting.items()}
+            rows.extend(
+                same_seeds(contest, grid, lever=lever, value=value, loss=name)
+            )
+        record.write(rows)
+        print(lever, value, flush=True)
+
+    add("prior", "on")
+    add("prior", "off", prior=None)
+    for part in (0.01, 0.05, 0.1, 0.2):
+        add("noise", part, flipped=part)
+    for positives, negatives in ((10, 100), (10, 300), (3, 1000), (1, 1000)):
+        add(
+            "ratio",
+            [positives, negatives],
+            positives=positives,
+            negatives=negatives,
+        )
+
+
+def mistakes():
+    seeds = [0, 1, 2, 3, 4]
+    record = Recording(
+        "rare_digit_mistakes",
+        f"{COMMAND} mistakes",
+        seeds=seeds,
+        rates=RATES,
+        steps=STEPS,
+        **PAIR,
+    )
+    tried = {"CE": {"gamma": 0, "alpha": 0.5}, "focal loss": PAIR}
+    tried |= {name: PAIR | {"mistake": name} for name in MISTAKES}
+    contest = Contest(DIGITS, seeds, list(tried.values()))
+    rows = []
+    for name, setting in tried.items():
+        grid = {k: (v,) for k, v in setting.items()}
+        rows += same_seeds(contest, grid, loss=name)
+    record.write(rows)
+
+
+torch.set_num_threads(1)
+for name in sys.argv[1:] or ("rivals", "levers", "mistakes"):
+    {"rivals": rivals, "levers": levers, "mistakes": mistakes}[name]()
