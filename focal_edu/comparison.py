@@ -30,7 +30,7 @@ PREVALENCE = 0.01  # of positives, in training and where AP is measured
 SIZE = 64  # images in a batch
 HIDDEN = 16
 RATES = (0.0005, 0.0015, 0.005, 0.015)
-STEPS = (100, 200, 400, 800, 1600, 3200)
+STEPS = (100, 200, 400, 800, 1600)
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
 # classes weigh alike. Hard mining learns from the `keep` images of a batch
@@ -62,6 +62,8 @@ MISTAKES = (
 def loss_of(settings):
     """Return one loss for all settings: (runs, settings, N) -> (runs,).
 
+    Targets are (runs, N) where all settings see the same batch.
+
     A setting is a dict with "gamma" and, where it has them, "alpha", "keep",
     or "mistake", the name of a variant in the clinic. Settings that share
     these but for α are computed at one stroke.
@@ -72,6 +74,9 @@ def loss_of(settings):
         groups.setdefault(tuple(key), []).append(place)
 
     def loss(logits, targets):
+        logits = logits.view(len(targets), len(settings), -1)
+        targets = targets.view(len(targets), -1, logits.shape[-1])
+        targets = targets.expand_as(logits)
         total = 0
         for (gamma, keep, mistake), places in groups.items():
             pair = logits[:, places], targets[:, places]
@@ -95,8 +100,9 @@ def loss_of(settings):
 def oversampled(inputs, targets, size, seeds, shares):
     """Yield batches of which each of `shares` is positive, drawn again.
 
-    (runs, N, …) gives (runs, shares, size, …). One draw serves all shares:
-    what is positive at one of them is so at every larger one.
+    (runs, N, …) gives inputs (runs · shares, size, …) and targets (runs,
+    shares, size). One draw serves all shares: what is positive at one of
+    them is so at every larger one.
     """
     draws = [torch.Generator().manual_seed(seed) for seed in seeds]
     order = targets.argsort(dim=1, descending=True)[:, None]
@@ -113,7 +119,7 @@ def oversampled(inputs, targets, size, seeds, shares):
             u < shares, v * positives, positives + v * negatives
         )
         rows = order.gather(2, place.long())
-        yield inputs[each, rows], targets[each, rows]
+        yield inputs[each, rows].flatten(0, 1), targets[each, rows]
 
 
 class Contest:
@@ -154,26 +160,18 @@ class Contest:
             self._train(rate, prior)
 
     def _train(self, rate, prior):
-        count = len(self.settings)
         numbers = [100 * d + s for d in self.digits for s in self.seeds]
-        each = np.repeat(numbers, count)
-        model = Perceptrons(each, 64, hidden=HIDDEN, prior=prior)
         parts = [torch.tensor(p, dtype=torch.float32) for p in self.training]
+        count, loss = len(self.settings), loss_of(self.settings)
         if shares := [s["share"] for s in self.settings if "share" in s]:
-            pairs = oversampled(*parts, SIZE, numbers, shares)
-            stream = ([p.flatten(0, 1) for p in pair] for pair in pairs)
+            each, copies = np.repeat(numbers, count), 1
+            stream = oversampled(*parts, SIZE, numbers, shares)
         else:
-            pairs = batches(*parts, SIZE, numbers)
-            stream = (
-                [p.repeat_interleave(count, 0) for p in pair]
-                for pair in pairs
-            )
-        together = loss_of(self.settings)
-
-        def loss(logits, targets):
-            by_run = (-1, count, logits.shape[-1])
-            return together(logits.view(by_run), targets.view(by_run))
-
+            each, copies = numbers, count
+            stream = batches(*parts, SIZE, numbers)
+        model = Perceptrons(
+            each, 64, hidden=HIDDEN, copies=copies, prior=prior
+        )
         shape = len(self.digits), len(self.seeds), count, -1
         for step in train(model, stream, loss, rate=rate, watch=self.steps):
             for half, (images, _) in enumerate(self.halves):

@@ -15,7 +15,7 @@ from torch import nn
 
 
 class Perceptrons(nn.Module):
-    """Networks of one hidden layer, one a seed, that never see each other.
+    """Networks of one hidden layer that never see each other.
 
     Parameters
     ----------
@@ -23,36 +23,41 @@ class Perceptrons(nn.Module):
         Each draws the first weights of one network.
     inputs, hidden, outputs : int
         Features of an example, hidden units, logits an example.
+    copies : int
+        Networks a seed, with the same first weights and the same inputs,
+        to be trained by different losses.
     prior : float between 0 and 1, optional
         Starts the last bias at −log((1 − π) / π), so that p is near π at
         first: Lin et al. 2017, section 4.1. None starts it at 0.
     """
 
-    def __init__(self, seeds, inputs, *, hidden=32, outputs=1, prior=None):
+    def __init__(
+        self, seeds, inputs, *, hidden=32, outputs=1, copies=1, prior=None
+    ):
         super().__init__()
         draws = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-        for name, rows, columns in (
-            ("hidden", inputs, hidden),
-            ("last", hidden, outputs),
-        ):
-            weight = torch.stack(
-                [torch.randn(rows, columns, generator=g) for g in draws]
-            )
-            bias = torch.zeros(len(draws), 1, columns)
-            setattr(self, name, nn.Parameter(weight / math.sqrt(rows)))
-            setattr(self, f"{name}_bias", nn.Parameter(bias))
-        if prior is not None:
-            nn.init.constant_(self.last_bias, -math.log((1 - prior) / prior))
+        # the hidden units of all copies side by side: one product for all
+        first = [torch.randn(inputs, hidden, generator=g) for g in draws]
+        first = torch.stack(first).repeat(1, 1, copies) / math.sqrt(inputs)
+        last = [torch.randn(hidden, outputs, generator=g) for g in draws]
+        last = torch.stack(last)[:, None].repeat(1, copies, 1, 1)
+        bias = 0.0 if prior is None else -math.log((1 - prior) / prior)
+        self.hidden = nn.Parameter(first)
+        self.hidden_bias = nn.Parameter(torch.zeros_like(first[:, :1]))
+        self.last = nn.Parameter(last / math.sqrt(hidden))
+        self.last_bias = nn.Parameter(torch.full_like(last[:, :, :1], bias))
 
     def forward(self, inputs):
         """Return logits: (seeds, N, inputs) or (N, inputs) -> (seeds, N).
 
-        More than one output keeps its axis, the last.
+        More copies than one have an axis before N, more outputs one after.
         """
         inputs = inputs.expand(len(self.hidden), -1, -1)
         hidden = torch.baddbmm(self.hidden_bias, inputs, self.hidden).relu()
-        logits = torch.baddbmm(self.last_bias, hidden, self.last)
-        return logits.squeeze(-1)
+        copies, units = self.last.shape[1:3]
+        hidden = hidden.unflatten(2, (copies, units)).transpose(1, 2)
+        logits = (hidden @ self.last + self.last_bias).squeeze(-1)
+        return logits if copies > 1 else logits.squeeze(1)
 
 
 def batches(inputs, targets, size, seeds):

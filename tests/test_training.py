@@ -1,6 +1,7 @@
 """Networks side by side, and a protocol that cannot peek."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,9 +60,11 @@ def test_the_loop_is_adam_as_one_would_write_it():
         torch.nn.Linear(5, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1)
     )
     for layer, name in ((network[0], "hidden"), (network[2], "last")):
-        layer.weight.data = getattr(model, name)[0].detach().clone().T
-        bias = getattr(model, f"{name}_bias")
-        layer.bias.data = bias[0, 0].detach().clone()
+        weight, bias = getattr(model, name), getattr(model, f"{name}_bias")
+        layer.weight.data = (
+            weight.detach().clone().flatten(0, -3).squeeze(0).T
+        )
+        layer.bias.data = bias.detach().clone().flatten()
     assert model.last_bias.item() == pytest.approx(-math.log(99))
     bce = torch.nn.functional.binary_cross_entropy_with_logits
     optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
@@ -81,6 +84,39 @@ def test_outputs_keep_their_axis_unless_there_is_one():
     inputs = torch.zeros(7, 5)
     assert Perceptrons((0, 1), 5)(inputs).shape == (2, 7)
     assert Perceptrons((0, 1), 5, outputs=3)(inputs).shape == (2, 7, 3)
+    assert Perceptrons((0, 1), 5, copies=4)(inputs).shape == (2, 4, 7)
+    many = Perceptrons((0, 1), 5, copies=4, outputs=3)(inputs)
+    assert many.shape == (2, 4, 7, 3)
+
+
+def test_copies_are_networks_alone_each_with_its_loss():
+    inputs, labels = (torch.tensor(part) for part in data())
+    inputs, labels = inputs.expand(2, -1, -1), labels.expand(2, -1)
+
+    def focal(logits, targets, gamma):
+        return sigmoid_focal_loss(
+            logits, targets, gamma=gamma, reduction="none"
+        )
+
+    def both(logits, targets):
+        pairs = enumerate((0, 2))
+        return torch.stack(
+            [focal(logits[:, i], targets, gamma) for i, gamma in pairs], 1
+        )
+
+    def after(loss, **copies):
+        model = Perceptrons((3, 5), 5, hidden=4, **copies)
+        stream = batches(inputs, labels, 10, (3, 5))
+        list(train(model, stream, loss, rate=0.01, watch=(20,)))
+        return model(inputs).detach()
+
+    together = after(both, copies=2)
+    for place, gamma in enumerate((0, 2)):
+        alone = after(partial(focal, gamma=gamma))
+        torch.testing.assert_close(
+            together[:, place], alone, rtol=1e-4, atol=1e-5
+        )
+    assert (together[:, 0] - together[:, 1]).abs().max() > 0.1
 
 
 def test_an_epoch_shows_every_example_once():

@@ -176,7 +176,7 @@ def levers():
 
 
 def mistakes():
-    seeds = [0, 1, 2, 3, 4]
+    seeds = CHOOSING
     record = Recording(
         "rare_digit_mistakes",
         f"{COMMAND} mistakes",

@@ -1,0 +1,129 @@
+"""The comparison of lesson 05: what a rival learns from, who judges whom."""
+
+import numpy as np
+import pytest
+import torch
+
+from focal_edu.comparison import Contest, loss_of, oversampled
+from focal_edu.digits import rare_digit_runs
+from focal_edu.reference import sigmoid_focal_loss
+
+SETTINGS = [
+    {"gamma": 0, "alpha": 0.5},
+    {"gamma": 2, "alpha": 0.25},
+    {"gamma": 0, "keep": 4},
+    {"gamma": 2, "alpha": 0.1},
+]
+
+
+def batch(runs=3, size=16, seed=0):
+    draw = np.random.default_rng(seed)
+    logits = draw.normal(0, 3, (runs, len(SETTINGS), size))
+    targets = (draw.random((runs, size)) < 0.3).astype(float)
+    return logits, targets
+
+
+def test_each_setting_has_its_own_loss():
+    logits, targets = batch()
+    found = loss_of(SETTINGS)(torch.tensor(logits), torch.tensor(targets))
+    expected = 0
+    for place, setting in enumerate(SETTINGS):
+        for run in range(len(logits)):
+            alpha = setting.get("alpha", 0.5)
+            each = sigmoid_focal_loss(
+                logits[run, place],
+                targets[run],
+                gamma=setting["gamma"],
+                alpha=alpha,
+            )
+            each = np.sort(each)[-setting.get("keep", 16) :]
+            expected += each.mean()
+    assert found.shape == (3,)
+    assert found.sum().item() == pytest.approx(expected)
+
+
+def test_a_mistake_is_the_clinics():
+    logits, targets = (torch.tensor(part) for part in batch())
+    setting = {"gamma": 2, "alpha": 0.25}
+    wrong = setting | {"mistake": "alpha to both"}
+    found = loss_of([wrong])(logits[:, 1], targets)
+    each = sigmoid_focal_loss(logits[:, 1].numpy(), targets.numpy())
+    np.testing.assert_allclose(found, 0.25 * each.mean(1), rtol=1e-6)
+
+
+def test_oversampling_draws_the_share_it_is_asked_for():
+    runs = [(8, 0), (1, 4)]
+    images, labels, _ = rare_digit_runs(runs, negatives=300)
+    parts = (torch.tensor(part) for part in (images, labels))
+    stream = oversampled(*parts, 400, (0, 1), (0.1, 0.5))
+    inputs, targets = next(stream)
+    assert inputs.shape == (4, 400, 64) and targets.shape == (2, 2, 400)
+    share = targets.mean(dim=2).numpy()
+    np.testing.assert_allclose(share, [[0.1, 0.5]] * 2, atol=0.06)
+    for run, rows in enumerate(inputs.unflatten(0, (2, 2))):
+        label = {
+            image.tobytes(): label
+            for image, label in zip(images[run], labels[run], strict=True)
+        }
+        for shares, truth in zip(rows, targets[run], strict=True):
+            seen = [label[image.numpy().tobytes()] for image in shares]
+            assert seen == truth.tolist()
+
+
+def test_runs_share_no_image_with_either_half():
+    runs = [(digit, seed) for digit in range(10) for seed in range(3)]
+    images, labels, halves = rare_digit_runs(runs)
+    assert images.shape == (30, 1010, 64)
+    assert set(labels.sum(axis=1)) == {10}
+    sets = [images.reshape(-1, 64), *(half[0] for half in halves)]
+    rows = [{row.tobytes() for row in part} for part in sets]
+    assert not (rows[0] & rows[1] or rows[0] & rows[2] or rows[1] & rows[2])
+    for _, digits in halves:
+        assert (
+            30 <= min(np.bincount(digits)) <= max(np.bincount(digits)) <= 33
+        )
+
+
+def test_flipped_labels_are_negatives_called_positive():
+    clean = rare_digit_runs([(8, 0)])
+    noisy = rare_digit_runs([(8, 0)], flipped=0.2)
+    np.testing.assert_array_equal(clean[0], noisy[0])
+    assert noisy[1].sum() == 10 + 200
+    assert noisy[1][0, clean[1][0] == 1].all()
+
+
+@pytest.fixture(scope="module")
+def contest():
+    return Contest(
+        [1, 8], [0, 1], SETTINGS, rates=(0.005, 0.015), steps=(50, 100)
+    )
+
+
+def test_one_half_chooses_and_the_other_has_no_say(contest):
+    grid = {"gamma": (2,), "alpha": (0.1, 0.25)}
+    chosen = contest.tune(0, **grid)
+    known, contest.known = contest.known, {}
+    for key in contest.logits:
+        if key[0] == 1:
+            contest.logits[key] = -contest.logits[key]
+    assert contest.tune(0, **grid) == chosen
+    for key in contest.logits:
+        contest.logits[key] = -contest.logits[key]
+    contest.known = {}
+    assert contest.tune(0, **grid) != chosen
+    for key in contest.logits:
+        if key[0] == 0:
+            contest.logits[key] = -contest.logits[key]
+    contest.known = known
+
+
+def test_a_verdict_counts_what_is_called_positive(contest):
+    best = {"gamma": 2, "alpha": 0.25, "rate": 0.015, "steps": 100}
+    verdict = contest.judge(1, best)
+    logits = contest.logits[1, 0.015, 100][1, 0, 1]
+    truth = contest.halves[1][1] == 8
+    assert verdict["ap"].shape == (2, 2)
+    found = 100 * np.mean(logits[truth] > 0)
+    assert verdict["found"][1, 0] == pytest.approx(found)
+    alarms = 100 * np.mean(logits[~truth] > 0)
+    assert verdict["alarms"][1, 0] == pytest.approx(alarms)
