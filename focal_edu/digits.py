@@ -1,6 +1,7 @@
 """Every data set of the lessons, cut from scikit-learn's handwritten digits:
 1797 grey images of 8 × 8 pixels, no download."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -220,3 +221,109 @@ def long_tail(factor, *, seed=0):
 
 
 _HELD_OUT = ((50, 74), (0, 50))  # of each class, validation and test
+
+
+class Scenes(NamedTuple):
+    """N grey scenes, each with M digits to find."""
+
+    images: np.ndarray  # (N, size, size), in [0, 1]
+    boxes: np.ndarray  # (N, M, 4): left, top, right, bottom, in pixels
+    labels: np.ndarray  # (N, M), 0 to 9
+
+
+PARTS = ("train", "validation", "test")
+PLOT = 20  # a scene is divided into plots of so many pixels
+
+
+def detection_scenes(
+    part, count, *, size=80, objects=2, noise=0.1, scraps=0.75, seed=0
+):
+    """Return scenes of whole digits among scraps of digits, and noise.
+
+    A scene is divided into plots of 20 × 20 pixels. `objects` of them hold a
+    digit, most of the others a scrap, the half of a digit. Digits and scraps
+    are 8 to 16 pixels high and lie anywhere in their plots.
+
+    Parameters
+    ----------
+    part : "train", "validation" or "test"
+        Whose images of digits are used: no two parts share one, in scraps
+        neither.
+    count : int
+        How many scenes.
+    size : int, a multiple of 40
+        Height and width of a scene.
+    objects : int
+        How many digits are in each scene; 0 makes pure background.
+    noise : float
+        Standard deviation of what is added to each pixel.
+    scraps : float in [0, 1]
+        Part of the other plots that hold a scrap.
+    seed : int
+        The draw: the same seed gives the same scenes.
+
+    Returns
+    -------
+    Scenes
+        A box is the smallest that holds all pixels above a quarter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above.
+    """
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {PARTS}, got {part!r}")
+    _check_integer("count", count, 1, 10**6)
+    _check_integer("size", size, 40, 4000)
+    if size % 40:
+        raise ValueError(f"size must be a multiple of 40, got {size}")
+    across = size // PLOT
+    _check_integer("objects", objects, 0, across**2)
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    images, digits = _images()
+    order = np.random.default_rng(0).permutation(len(images))
+    rows = np.split(order, [900, 1350])[PARTS.index(part)]
+    draw = np.random.default_rng([PARTS.index(part), seed])
+
+    shape = count, across**2
+    picked = draw.choice(rows, shape)
+    height = draw.integers(8, 17, shape)
+    ink = draw.uniform(0.6, 1, shape)
+    half = draw.integers(0, 4, shape)
+    shown = draw.random(shape) < scraps
+    shown[:, :objects] = True
+    plot = draw.permuted(np.tile(np.arange(across**2), (count, 1)), axis=1)
+    corner = PLOT * np.stack([plot % across, plot // across], -1)
+    room = (PLOT - height + 1)[..., None]
+    corner += draw.integers(0, room, corner.shape)
+
+    scenes = np.zeros((count, size, size))
+    boxes = np.zeros((count, objects, 4))
+    for scene, item in np.argwhere(shown):
+        side, (x, y) = height[scene, item], corner[scene, item]
+        image = images[picked[scene, item]].reshape(8, 8)
+        if item >= objects:
+            image = np.rot90(image, half[scene, item]).copy()
+            image[4:] = 0
+            image = np.rot90(image, -half[scene, item])
+        patch = _stretched(side) @ image @ _stretched(side).T
+        scenes[scene, y : y + side, x : x + side] = ink[scene, item] * patch
+        if item < objects:
+            boxes[scene, item] = np.add(_ink_box(patch), [x, y, x, y])
+    scenes += draw.normal(0, noise, scenes.shape)
+    labels = digits[picked[:, :objects]]
+    return Scenes(scenes.clip(0, 1).astype(np.float32), boxes, labels)
+
+
+@lru_cache
+def _stretched(side):
+    """The matrix that interpolates 8 numbers to `side` of them, linearly."""
+    at = np.linspace(0, 7, side)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(8)))
+
+
+def _ink_box(patch):
+    columns = np.flatnonzero(patch.max(0) > 0.25)
+    rows = np.flatnonzero(patch.max(1) > 0.25)
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1

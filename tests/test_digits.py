@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from focal_edu.digits import rare_digit
+from focal_edu import digits
+from focal_edu.digits import detection_scenes, rare_digit
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -30,3 +31,52 @@ def test_the_same_seed_gives_the_same_draw():
         same = np.array_equal(getattr(one, name), getattr(again, name))
         assert same, name
     assert not np.array_equal(one.train_images, other.train_images)
+
+
+def test_a_box_is_the_smallest_around_its_digit():
+    images, boxes, labels = detection_scenes(
+        "test", 30, objects=3, noise=0, scraps=0, seed=2
+    )
+    assert labels.shape == (30, 3) and set(labels.ravel()) <= set(range(10))
+    for image, own in zip(images, boxes.astype(int), strict=True):
+        outside = image.copy()
+        for left, top, right, bottom in own:
+            digit = image[top:bottom, left:right]
+            for edge in (digit[0], digit[-1], digit[:, 0], digit[:, -1]):
+                assert edge.max() > 0.6 / 4
+            assert 8 <= bottom - top + 1 and bottom - top <= 16
+            outside[top:bottom, left:right] = 0
+        assert outside.max() <= 1 / 4
+
+
+def test_no_digit_of_a_scene_is_in_two_parts(monkeypatch):
+    drawn = {part: set() for part in digits.PARTS}
+    images = np.zeros((1797, 64))
+    images[:, 0] = 1
+    images[:, 63] = np.arange(1797) / 1797
+    monkeypatch.setattr(digits, "_images", lambda: (images, np.arange(1797)))
+    for part in drawn:
+        scenes = detection_scenes(part, 400, objects=16)
+        drawn[part] = set(scenes.labels.ravel())
+    one, two, three = drawn.values()
+    assert not one & two and not one & three and not two & three
+    assert min(map(len, drawn.values())) > 400
+
+
+def test_scenes_are_drawn_by_part_and_seed():
+    one, again = (detection_scenes("train", 3, seed=5) for _ in range(2))
+    for name in one._fields:
+        assert np.array_equal(getattr(one, name), getattr(again, name))
+    other = detection_scenes("train", 3, seed=6)
+    assert not np.array_equal(one.images, other.images)
+    assert detection_scenes("test", 2, objects=0).boxes.shape == (2, 0, 4)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"part": "all"}, {"count": 0}, {"size": 50}, {"objects": 17}],
+)
+def test_a_bad_scene_is_refused_by_name(bad):
+    arguments = {"part": "train", "count": 1} | bad
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        detection_scenes(**arguments)
