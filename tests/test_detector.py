@@ -8,6 +8,8 @@ from math import log
 import numpy as np
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from focal_edu import detector
 from focal_edu.detector import BACKGROUND, IGNORED
@@ -61,7 +63,7 @@ def test_there_is_an_anchor_for_every_four_and_every_eight_pixels():
 
 def by_brute_force(anchors, boxes, labels):
     """The rule of `assign`, anchor by anchor, for one scene."""
-    overlaps = [[overlap_(a, b) for b in boxes] for a in anchors]
+    overlaps = [[share(a, b) for b in boxes] for a in anchors]
     answers = []
     for row in overlaps:
         m = int(np.argmax(row))
@@ -78,7 +80,7 @@ def by_brute_force(anchors, boxes, labels):
     return answers
 
 
-def overlap_(a, b):
+def share(a, b):
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(width, 0) * max(height, 0)
@@ -97,7 +99,7 @@ def test_targets_are_those_of_a_brute_force_search(seed):
         expected = by_brute_force(at.tolist(), boxes[scene], labels[scene])
         assert targets.labels[scene].tolist() == expected
         for a in (targets.labels[scene] >= 0).nonzero().ravel().tolist():
-            own = [overlap_(at[a].tolist(), box) for box in boxes[scene]]
+            own = [share(at[a].tolist(), box) for box in boxes[scene]]
             box = boxes[scene][int(np.argmax(own))]
             assert targets.boxes[scene, a].tolist() == box.tolist()
     counts = [
@@ -182,13 +184,10 @@ def test_suppression_keeps_the_best_of_each_class():
 
 
 def by_pycocotools(found, boxes, labels):
-    coco = pytest.importorskip("pycocotools.coco")
-    from pycocotools.cocoeval import COCOeval
-
     def box(b):
         return [b[0], b[1], b[2] - b[0], b[3] - b[1]]
 
-    truth, count = coco.COCO(), 0
+    truth, count = COCO(), 0
     truth.dataset = {
         "images": [{"id": i} for i in range(len(boxes))],
         "categories": [{"id": c} for c in range(10)],
