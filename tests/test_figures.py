@@ -93,6 +93,17 @@ def test_curvature_curves():
             assert np.all((bend < 0) == (x < inflection(2)))
 
 
+def test_two_valleys():
+    (axes,) = figures.two_valleys().axes
+    w, above = lines(axes)["total"]
+    total = 240 * fl(sigmoid(w), 2) + fl(sigmoid(-60 * w), 2)
+    np.testing.assert_allclose(above, total - total.min(), atol=1e-9)
+    dots = [ln.get_xdata()[0] for ln in axes.lines if ln.get_marker() == "o"]
+    np.testing.assert_allclose(dots, [0.043, 0.122], atol=5e-4)
+    hill = above[(w > dots[0]) & (w < dots[1])].max()
+    assert hill > 0.04
+
+
 def test_digit_sheet_frames_the_positives():
     split = rare_digit(8)
     figure = figures.digit_sheet(split.train_images, split.train_labels)

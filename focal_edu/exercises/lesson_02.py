@@ -71,25 +71,25 @@ def central_difference(f, x, h):
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
-hard_and_easy = Choice(
-    "focal loss's gradient, in cross entropy's",
+hard_gradient = Choice(
+    "the hard example's gradient, in cross entropy's",
     {
-        "hard: 0.7 times, easy: a thousandth": (
-            "The easy one is right; for the hard one, the loss is 0.7 times "
-            "as high, but a lower curve need not be a flatter one."
+        "0.7 times as large": (
+            "The loss is about 0.7 times as high, but a lower curve need not "
+            "be a flatter one."
         ),
-        "hard: the same, easy: a hundredth": (
+        "the same": (
             "The same would need the modulating factor to be 1 and to stay "
             "there while the prediction moves."
         ),
-        "hard: 1.2 times, easy: a thousandth": RIGHT,
-        "hard: 1.2 times, easy: a tenth": (
-            "The hard one is right; at p_t = 0.98 the modulating factor is "
-            "0.02 squared, and a tenth is far too much."
+        "1.2 times as large": RIGHT,
+        "2 times as large": (
+            "The direction is right; the factor takes off about 0.3 of the "
+            "loss there, which cannot double its slope."
         ),
-        "hard: 0.7 times, easy: a hundredth": (
-            "Both follow the size of the modulating factor too loosely: "
-            "square 0.02, and ask how the factor itself changes."
+        "half as large": (
+            "That would be a loss that goes quiet, as on easy examples; this "
+            "one is hard."
         ),
     },
     hints=(
@@ -174,24 +174,20 @@ def focal_slope(x, y, gamma):
 
 
 region = Choice(
-    "the amplified region, and its peak, as gamma grows",
+    "the region with larger gradients, as gamma grows",
     {
-        "wider, and the peak higher": (
-            "The peak is right; for the width, think of gamma = 5, which "
-            "calls nearly everything easy."
+        "it gets wider": (
+            "Think of gamma = 5, which calls nearly everything easy: few "
+            "examples are left to pull harder on."
         ),
-        "wider, and the peak lower": (
-            "Both the other way round: a larger gamma quietens more "
-            "examples, and has further to fall at the hard end."
+        "it gets narrower": RIGHT,
+        "it stays as it is": (
+            "Compare the curves of lesson 01, which come down earlier or "
+            "later as gamma changes."
         ),
-        "narrower, and the peak higher": RIGHT,
-        "narrower, and the peak lower": (
-            "The width is right; for the peak, think of how fast the "
-            "factor falls at the hard end when gamma is large."
-        ),
-        "as wide as before, and the peak higher": (
-            "The peak is right; the width does depend on gamma: compare "
-            "the curves of lesson 01, which come down earlier or later."
+        "it gets wider first, then narrower": (
+            "At every step a larger gamma brings the loss down earlier, so "
+            "the change goes one way only."
         ),
     },
     hints=(
@@ -203,33 +199,6 @@ region = Choice(
     "amplify. On those the loss falls from the same height in less room. So "
     "the slope there is steeper.",
 )
-
-lost = Number(
-    "part of an easy example's gradient that is lost",
-    2 / 3,
-    within=0.02,
-    unit="parts of 1",
-    wrong={
-        1 / 3: "That part is kept; asked for is what is lost.",
-        3: "That is how many times larger the true gradient is; which part "
-        "of it does the popular version leave out?",
-        0: "The factor is nearly zero there, but so is the rest: compare "
-        "the two terms with each other.",
-        0.5: "Near p_t = 1 the loss is a power of 1 - p_t; its exponent is "
-        "gamma and something.",
-        1: "Something is kept: the first term of g is not zero.",
-    },
-    hints=(
-        "Near p_t = 1, minus log p_t is about 1 - p_t. What power of 1 - "
-        "p_t is focal loss then?",
-        "The true slope brings down the exponent gamma + 1; the popular one "
-        "brings down only 1.",
-    ),
-    why="Near p_t = 1 focal loss is (1 - p_t) to the power gamma + 1. Its "
-    "slope brings down the exponent, 3 at gamma = 2. With the factor held "
-    "constant only 1 of those 3 parts is left.",
-)
-
 
 ratio = Fault(
     {
@@ -264,34 +233,28 @@ ratio = Fault(
     "the term grows without bound as p_t nears 0, where g should tend to 1.",
 )
 
-first_steps = Choice(
-    "first steps under focal loss, gamma = 2",
-    {
-        "larger with two classes, larger with ten": (
-            "Ten is right; with two classes p_t starts at 0.5, so look on "
-            "which side of the crossing that is."
-        ),
-        "smaller with two classes, larger with ten": RIGHT,
-        "larger with two classes, smaller with ten": (
-            "The other way round: the more classes, the harder every "
-            "example is at the start."
-        ),
-        "smaller with two classes, smaller with ten": (
-            "Two is right; with ten classes p_t starts at 0.1, so look for "
-            "that place in the table of crossings and peaks."
-        ),
-        "the same as cross entropy's with both": (
-            "The ratio g is 1 only at the crossing, and neither 1/2 nor "
-            "1/10 stands there."
-        ),
+lost = Number(
+    "part of an easy example's gradient that is lost",
+    2 / 3,
+    within=0.02,
+    unit="parts of 1",
+    wrong={
+        1 / 3: "That part is kept; asked for is what is lost.",
+        3: "That is how many times larger the true gradient is; which part "
+        "of it does the popular version leave out?",
+        0: "The factor is nearly zero there, but so is the rest: compare "
+        "the two terms with each other.",
+        0.5: "Near p_t = 1 the loss is a power of 1 - p_t; its exponent is "
+        "gamma and something.",
+        1: "Something is kept: the first term of g is not zero.",
     },
     hints=(
-        "At the start p_t is 1/C. Where do 1/2 and 1/10 stand beside the "
-        "crossing for gamma = 2?",
-        "The crossing is at 0.2976: above it focal loss quietens, below it "
-        "amplifies.",
+        "Near p_t = 1, minus log p_t is about 1 - p_t. What power of 1 - "
+        "p_t is focal loss then?",
+        "The true slope brings down the exponent gamma + 1; the popular one "
+        "brings down only 1.",
     ),
-    why="An untrained classifier gives each class 1/C. With two classes "
-    "that is above the crossing at 0.2976, so g is below 1. With ten it is "
-    "below, close to the peak.",
+    why="Near p_t = 1 focal loss is (1 - p_t) to the power gamma + 1. Its "
+    "slope brings down the exponent, 3 at gamma = 2. With the factor held "
+    "constant only 1 of those 3 parts is left.",
 )

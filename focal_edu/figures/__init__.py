@@ -26,6 +26,7 @@ from .slopes import (
     gradient_ratio_curves,
     loss_and_slope,
     two_gradients_compared,
+    two_valleys,
 )
 from .stills import (
     batch_share,
@@ -61,6 +62,7 @@ __all__ = [
     "ratio_at_gamma",
     "training_differences",
     "two_gradients_compared",
+    "two_valleys",
     "who_holds_the_loss",
     "winning_can_be_hard",
     "winning_p_t",

@@ -135,3 +135,37 @@ def curvature_curves(figure):
         f"left of x_t = {turn:.2f}, the shaded part, and positive right of "
         "it."
     )
+
+
+@lesson_figure
+def two_valleys(figure):
+    """Return a sum of focal losses over one weight w, above its lowest.
+
+    240 positives have the logit w, one has −60 w; γ = 2.
+    """
+    figure.set_size_inches(8, 3.8)
+    axes = figure.add_subplot()
+    w = np.linspace(0.02, 0.2, 1801)
+    truth = np.ones_like(w)
+    many = 240 * sigmoid_focal_loss(w, truth)
+    total = many + sigmoid_focal_loss(-60 * w, truth)
+    axes.plot(w, total - total.min(), color=BLUE, label="total")
+    falls = np.diff(total) < 0
+    for at in np.flatnonzero(falls[:-1] & ~falls[1:]) + 1:
+        height = total[at] - total.min()
+        axes.plot(w[at], height, "o", color=BLUE, ms=9)
+        axes.text(w[at], height - 0.01, f"{w[at]:.3f}", ha="right", va="top")
+    turn = inflection(2)
+    axes.axvline(-turn / 60, color=GREY, ls=":")
+    axes.text(
+        -turn / 60 + 0.002, 0.14, f"right of this line −60 w < {turn:.2f}"
+    )
+    axes.set(xlim=(0.02, 0.2), ylim=(-0.03, 0.16), xlabel="weight w")
+    axes.set_ylabel("total loss above\nits lowest (nats)")
+    axes.set_title("A sum of focal losses can have two valleys")
+    return (
+        "The total focal loss of 240 positives with logit w and one with "
+        "logit -60 w, over w. It falls to a valley at w = 0.043, rises to a "
+        "low hill, falls to a second and slightly deeper valley at 0.122, "
+        "and rises again."
+    )
