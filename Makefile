@@ -12,11 +12,12 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 BIN = $(VENV)/bin
+FIRST = notebooks/00_start_here.ipynb
 # its pop-up asks about Jupyter news, over the lesson
 NEWS = "@jupyterlab/apputils-extension:announcements"
 
 lab: $(VENV)/installed
-	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(LAB_ARGS) --ServerApp.root_dir=. $(FIRST)
 
 test: $(VENV)/installed-test
 	$(BIN)/ruff check .

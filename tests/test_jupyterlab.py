@@ -29,6 +29,7 @@ from lab_page import (
     stop_kernel,
     wait_until_run,
 )
+from test_links import relative_links
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("notebooks/[0-9]*.ipynb"))
@@ -130,6 +131,25 @@ def test_lesson(page, lab, name):
     assert not page.faults
 
 
+def test_a_link_opens_the_packages_source(page, lab):
+    """One is clicked; for all others the server is asked."""
+    url, _, _ = lab
+    paths = {
+        (name, path)
+        for name in LESSONS
+        for path, _ in relative_links(f"notebooks/{name}")
+    }
+    for _, path in paths:
+        assert page.request.get(f"{url}/api/contents/{path}?token=test").ok
+    name, path = min(pair for pair in paths if pair[1].endswith(".py"))
+    open_lesson(page, url, name)
+    link = page.locator(f".jp-Notebook a[href*='{path}']").first
+    link.scroll_into_view_if_needed()
+    link.click()
+    page.locator(".jp-FileEditor").get_by_text("import").first.wait_for()
+    assert not page.faults
+
+
 @pytest.mark.parametrize(
     "call, wrong, diagnosis, right",
     [
@@ -162,7 +182,7 @@ def test_exercise(page, lab, call, wrong, diagnosis, right):
 
 
 def open_lesson(page, url, name):
-    page.goto(f"{url}/lab/tree/{name}?token=test&reset")
+    page.goto(f"{url}/lab/tree/notebooks/{name}?token=test&reset")
     page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
     page.wait_for_function(IDLE)
 

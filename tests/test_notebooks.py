@@ -142,13 +142,6 @@ def test_has_the_shape_of_a_lesson(path):
     assert path.stat().st_size < 600_000
 
 
-@every_lesson
-def test_links_between_lessons_lead_somewhere(path):
-    prose = "\n".join(cell.source for cell in cells(path, "markdown"))
-    for target in re.findall(r"\]\(([^)#]+\.ipynb)", prose):
-        assert (path.parent / target).exists(), target
-
-
 def test_the_checks_can_fail():
     assert shows(Decimal("976.5625"), Decimal("976.56"))
     assert shows(Decimal("1.05361e-03"), Decimal("0.00105361"))

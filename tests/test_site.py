@@ -28,6 +28,7 @@ from lab_page import (
     stop_kernel,
     wait_until_run,
 )
+from test_links import relative_links
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted(path.name for path in ROOT.glob("notebooks/[0-9]*.ipynb"))
@@ -100,11 +101,17 @@ def test_front_page_leads_to_every_lesson(page, site):
     assert page.faults == []
 
 
+def test_relative_links_lead_to_files_of_the_site(page, site):
+    for name in LESSONS:
+        for path, _ in relative_links(f"notebooks/{name}"):
+            assert page.request.get(f"{site}/files/{path}").ok, path
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_lesson(reader, site, name):
     page, kept = reader, json.loads((ROOT / "notebooks" / name).read_text())
     clock = Stopwatch()
-    page.goto(f"{site}/lab/index.html?path={name}")
+    page.goto(f"{site}/lab/index.html?path=notebooks/{name}")
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context")
     page.wait_for_function(IDLE, timeout=120_000)
     ready = clock()

@@ -106,6 +106,10 @@ def test_slides_fit_and_ask_nothing_of_the_network(page, decks, path):
         for image in page.locator("img").all()
     )
     assert not page.locator("mjx-merror, [data-mjx-error]").count()
+    for link in page.locator(".slides a[href]").all():
+        target = link.get_attribute("href").partition("#")[0]
+        https = target.startswith("https://")
+        assert https or (decks / target).exists(), target
     assert page.faults == []
 
 

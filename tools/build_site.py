@@ -2,7 +2,9 @@
 
 python tools/build_site.py
 
-Each lesson is copied with a cell before it that fetches its packages, or,
+The site's files lie as in the repository, so that relative links lead where
+they lead there: to other lessons, the teacher's guide, the package. Each
+lesson is copied with a cell before it that fetches its packages, or,
 where it needs PyTorch, with two: one says where to run it instead, the other
 stops. What a lesson needs is seen by running its imports.
 """
@@ -22,6 +24,7 @@ from links import addresses
 from pyodide_mirror import PYODIDE
 
 LESSONS = sorted(Path("notebooks").glob("[0-9]*.ipynb"))
+GUIDE = Path("notebooks/teach/README.md")
 BUILD, SITE = Path("build/site").resolve(), Path("_site").resolve()
 # Pyodide has the rest: these are pure Python, and travel in the site.
 WHEELS = ("autograd", "comm")
@@ -63,7 +66,10 @@ FORMULA = re.compile(r"\$(\w)_(\w)\$")
 def main():
     for old in (BUILD, SITE, BUILD.with_name("lib")):
         shutil.rmtree(old, ignore_errors=True)
-    (BUILD / "files").mkdir(parents=True)
+    for source in (GUIDE, *Path("focal_edu").rglob("*.py")):
+        target = BUILD / "files" / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
     (BUILD / "jupyter-lite.json").write_text(json.dumps(SETTINGS))
     cards = [copy(lesson) for lesson in LESSONS]
     pinned = [f"{name}=={version(name)}" for name in WHEELS]
@@ -94,7 +100,7 @@ def copy(path):
     else:
         more = " scikit-learn" if "sklearn" in needs else ""
         first = FETCH.format(more=more)
-        link, how = f"lab/index.html?path={path.name}", "runs in your browser"
+        link, how = f"lab/index.html?path={path}", "runs in your browser"
     cell = nbformat.v4.new_code_cell(first, id="in-the-browser")
     notebook.cells.insert(0, cell)
     if "torch" in needs:
@@ -105,7 +111,7 @@ def copy(path):
         "language": "python",
         "name": "python",
     }
-    nbformat.write(notebook, BUILD / "files" / path.name)
+    nbformat.write(notebook, BUILD / "files" / path)
     return f'<li><a href="{link}">{title}</a> <span>{how}</span></li>'
 
 

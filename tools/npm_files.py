@@ -2,10 +2,11 @@
 
 python tools/npm_files.py
 
-The book draws with them, and tests evaluate the moving pictures in Node
-with the same. JupyterLab 4.6 carries these versions of Vega.
+The book and the decks draw with them, and tests evaluate the moving pictures
+in Node with the same. JupyterLab 4.6 carries these versions of Vega.
 """
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -30,6 +31,14 @@ PINS = {  # package: version, sha256 of its archive
         "0.16.47",
         "ad2d1ab2f7fcc227019784320e8a2c5218ff6bb333b36df4136d10365ae29375",
     ),
+    "reveal.js": (
+        "5.2.1",
+        "359b575dd51bbda32f89b2fd4c7dc46ad7389a805572158916c29252f7a27333",
+    ),
+    "mathjax": (
+        "3.2.2",
+        "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09",
+    ),
     "axe-core": (
         "4.14.1",
         "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
@@ -40,6 +49,8 @@ BROWSER = {  # the one file of a package that a page or Node loads
     "vega-lite": "build/vega-lite.min.js",
     "vega-embed": "build/vega-embed.min.js",
     "katex": "dist/katex.min.js",
+    "reveal.js": "dist/reveal.js",
+    "mathjax": "es5/tex-svg.js",
     "axe-core": "axe.min.js",
 }
 
@@ -50,6 +61,8 @@ def package(name):
     folder = FOLDER / f"{name}-{version}"
     if folder.exists():
         return folder
+    if shutil.which("npm") is None:
+        sys.exit(f"npm is needed: it fetches {name}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     fetch = ["npm", "pack", "--silent", f"{name}@{version}"]
     subprocess.run(fetch, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)

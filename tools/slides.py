@@ -8,30 +8,25 @@ its question. No heading stands alone. Cells of imports and cells that wait
 for a reader's answer are skipped, and so is the line that draws a figure.
 """
 
+import posixpath
 import re
 import shutil
-import subprocess
 import sys
-import tarfile
 from copy import deepcopy
 from pathlib import Path
 
 import matplotlib
 import nbformat
+from links import addresses
 from nbconvert.exporters import SlidesExporter
+from npm_files import browser_file
 from traitlets.config import Config
 
 LINES = 17.5  # of prose that a slide has room for
 COLUMNS = 80  # of prose
 CODE = 0.85  # height of a line of code
 FIGURE = 17
-PACKAGES = {  # from npm: what is taken from each, and its name in the deck
-    "reveal.js@5.2.1": {
-        "dist/reveal.js": "reveal.js",
-        "dist/reveal.css": "reveal.css",
-    },
-    "mathjax@3.2.2": {"es5/tex-svg.js": "mathjax.js"},
-}
+LINK = re.compile(r"\]\((?!\w+:|#)([^)\s]+)\)")  # to a file
 FONTS = (  # Matplotlib's, so that a deck looks alike on every machine
     "DejaVuSans.ttf",
     "DejaVuSans-Bold.ttf",
@@ -164,13 +159,22 @@ def pages(blocks):
     return result
 
 
+def lead(link):
+    """A link of a lesson's as a deck's: to a deck, or to the source."""
+    target = link[1]
+    if target.endswith(".ipynb") and "/" not in target:
+        return f"]({target.removesuffix('.ipynb')}.html)"
+    path = posixpath.normpath(f"notebooks/{target}")
+    return f"]({addresses()['source']}/blob/HEAD/{path})"
+
+
 def write_deck(path, folder):
     """Write one lesson's deck into `folder`, where its parts are."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = [p for cell in notebook.cells for p in split(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace(".ipynb)", ".html)")
+            cell.source = LINK.sub(lead, cell.source)
         elif draws(cell):
             hide_source(cell)
     config = Config()
@@ -184,29 +188,13 @@ def write_deck(path, folder):
     (folder / f"{path.stem}.html").write_text(page)
 
 
-def fetch_packages(folder):
-    """Put reveal.js and MathJax into `folder`, at their pinned versions."""
-    if shutil.which("npm") is None:
-        sys.exit("make slides needs npm, which fetches reveal.js and MathJax")
-    for package, files in PACKAGES.items():
-        if all((folder / name).exists() for name in files.values()):
-            continue
-        run = ["npm", "pack", "--silent", package]
-        done = subprocess.run(
-            run, cwd=folder, check=True, stdout=subprocess.PIPE, text=True
-        )
-        archive = folder / done.stdout.strip()
-        with tarfile.open(archive) as packed:
-            for inside, name in files.items():
-                content = packed.extractfile(f"package/{inside}").read()
-                (folder / name).write_bytes(content)
-        archive.unlink()
-
-
 def main(folder, *notebooks):
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
-    fetch_packages(folder)
+    shutil.copy(browser_file("mathjax"), folder / "mathjax.js")
+    reveal = browser_file("reveal.js")
+    for file in (reveal, reveal.with_suffix(".css")):
+        shutil.copy(file, folder)
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     for name in FONTS:
         shutil.copy(fonts / name, folder)
