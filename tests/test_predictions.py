@@ -61,6 +61,13 @@ TRUTHS = {
         round(0.99**2 * np.log(0.01) / (0.5**2 * np.log(0.5)))
     ],
     "04.lowest_right": softmax(np.eye(10)[0] * 1e-6)[0],
+    "04.two_logits": {True: "the same loss"}[
+        np.isclose(softmax(np.array([0, 0.7]))[1], 1 / (1 + np.exp(-0.7)))
+    ],
+    "04.first_steps": {1.2: "about 1.2 times cross entropy's"}[
+        round(gradient_ratio(1 / 10, 2), 1)
+    ],
+    "04.both_sure": softmax(np.array([50.0, 50, *[0] * 8]))[0],
     "04.mean_over_classes": np.eye(3)[[0, 1, 1]].mean(),
     "09.first_infinity": next(
         x

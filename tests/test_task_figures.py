@@ -54,6 +54,28 @@ def test_winning_can_be_hard():
         np.testing.assert_allclose(height, np.interp(at, p, ratio), rtol=1e-4)
 
 
+def test_three_tasks():
+    binary, softmax, labels = figures.three_tasks((2, -1, 3), (1, 0, 1)).axes
+    z = torch.tensor([2.0, -1.0, 3.0])
+    p, one_of = torch.sigmoid(z).tolist(), torch.softmax(z, 0).tolist()
+
+    def columns(axes):
+        """Heights from the floor up, and which parts are solid."""
+        parts = [(bar.get_height(), bar.get_y()) for bar in axes.patches]
+        solid = [not bar.get_hatch() for bar in axes.patches]
+        return [height for height, _ in parts], solid
+
+    heights, solid = columns(binary)
+    assert solid == [False, True] and heights[1] == pytest.approx(p[0])
+    heights, solid = columns(softmax)
+    assert solid == [False, False, True]
+    assert heights == pytest.approx(one_of) and sum(heights) == 1
+    heights, solid = columns(labels)
+    assert solid == [False, True, True, False, False, True]
+    assert heights[1::2] == pytest.approx(p)
+    assert heights[::2] == pytest.approx([1 - one for one in p])
+
+
 def test_digit_pair_sheet():
     data = digit_pairs(train=20, test=10, seed=3)
     sheet = figures.digit_pair_sheet(data.train_images, data.train_labels)

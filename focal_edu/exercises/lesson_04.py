@@ -67,32 +67,6 @@ def p_t(z, t):
     return np.exp(z[t]) / np.sum(np.exp(z))
 
 
-lowest_right = Number(
-    "how low p_t can be in a right answer, ten classes",
-    0.1,
-    within=0.005,
-    unit="parts of 1",
-    wrong={
-        0.5: "That is the bound with two classes; with more, the largest of "
-        "them need not be more than a half.",
-        0.9: "That is what the other nine hold together, at worst.",
-        0: "The true class must still hold more than any other, and all of "
-        "them sum to 1.",
-        0.05: "If the largest were that small, ten of them could not sum "
-        "to 1.",
-        0.1094: "Near it; but the winner's lead may be smaller still.",
-        1 / 9: "The true class is one of those that share the whole.",
-    },
-    hints=(
-        "An answer is right when the true class is the largest. How small "
-        "can the largest of ten numbers be that sum to 1?",
-        "It is smallest when all ten are nearly equal.",
-    ),
-    why="The largest of ten numbers that sum to 1 is at least a tenth. When "
-    "all are nearly equal it is close to that. So right does not mean "
-    "confident, and focal loss treats such an example as hard.",
-)
-
 hardest_example = Choice(
     "which of the four examples carries most focal loss",
     {
@@ -120,6 +94,172 @@ hardest_example = Choice(
     why="Only in the third is the true class not the largest. Its p_t is "
     "0.25, so its factor keeps more than half of a large cross entropy. The "
     "fourth, with p_t near 1, adds almost nothing.",
+)
+
+
+two_logits = Choice(
+    "softmax over (0, x) and sigmoid of x",
+    {
+        "the same loss": RIGHT,
+        "the softmax's is larger, since two classes share": (
+            "A sigmoid shares too, between yes and no; write both "
+            "probabilities with exponentials of x."
+        ),
+        "the sigmoid's is larger": (
+            "Divide the softmax's fraction above and below by exp(x), and "
+            "compare it with the sigmoid's."
+        ),
+        "it depends on the label": (
+            "Swapping the labels swaps the two probabilities in both, so it "
+            "makes no difference between them."
+        ),
+    },
+    hints=(
+        "Write the second entry of the softmax over (0, x): exp of 0 is 1.",
+        "exp(x) / (1 + exp(x)); multiply above and below by exp(-x).",
+    ),
+    why="The softmax gives exp(x) / (1 + exp(x)) to the second class. That "
+    "is 1 / (1 + exp(-x)), the sigmoid. With the same p_t every loss of p_t "
+    "is the same.",
+)
+
+
+lowest_right = Number(
+    "how low p_t can be in a right answer, ten classes",
+    0.1,
+    within=0.005,
+    unit="parts of 1",
+    wrong={
+        0.5: "That is the bound with two classes; with more, the largest of "
+        "them need not be more than a half.",
+        0.9: "That is what the other nine hold together, at worst.",
+        0: "The true class must still hold more than any other, and all of "
+        "them sum to 1.",
+        0.05: "If the largest were that small, ten of them could not sum "
+        "to 1.",
+        0.1094: "Near it; but the winner's lead may be smaller still.",
+        1 / 9: "The true class is one of those that share the whole.",
+    },
+    hints=(
+        "An answer is right when the true class is the largest. How small "
+        "can the largest of ten numbers be that sum to 1?",
+        "It is smallest when all ten are nearly equal.",
+    ),
+    why="The largest of ten numbers that sum to 1 is at least a tenth. When "
+    "all are nearly equal it is close to that. So right does not mean "
+    "confident, and focal loss treats such an example as hard.",
+)
+
+
+first_steps = Choice(
+    "first gradient under focal loss, ten classes",
+    {
+        "about half of cross entropy's": (
+            "That holds with two classes, where p_t starts at 0.5."
+        ),
+        "the same as cross entropy's": (
+            "The ratio g is 1 only at the crossing, 0.2976, and p_t does not "
+            "start there."
+        ),
+        "about 1.2 times cross entropy's": RIGHT,
+        "about 3 times cross entropy's": (
+            "The ratio g never gets so high: at gamma = 2 its peak is 1.2246."
+        ),
+        "a tenth of cross entropy's": (
+            "A tenth is the p_t that each class starts with; put it into g."
+        ),
+    },
+    hints=(
+        "An untrained classifier of C classes gives each class about 1/C. "
+        "Where does that stand beside the crossing of lesson 02?",
+        "The crossing at gamma = 2 is at 0.2976 and the peak at 0.1041; "
+        "with ten classes p_t starts close to one of them.",
+    ),
+    why="An untrained classifier gives each of ten classes about 0.1. That "
+    "is close to the peak of g at gamma = 2, which is 1.2246. With two "
+    "classes p_t would start at 0.5, where g is 0.5966.",
+)
+
+
+scalar_alpha = Choice(
+    "alpha=0.25 for three classes",
+    {
+        "the weight 0.25 for every class": (
+            "That is one reading, and it balances nothing; another library "
+            "reads it differently."
+        ),
+        "0.25 for class 0 and 0.75 for the others": (
+            "That is one reading, with class 0 as the rare one; is it always?"
+        ),
+        "0.75 for class 0 and 0.25 for the others": (
+            "That is one reading, with class 0 as the background; is there "
+            "always one?"
+        ),
+        "nothing that everybody agrees on": RIGHT,
+    },
+    hints=(
+        "In the binary task one number decides between two sides. How many "
+        "numbers do three classes need?",
+        "Three weights cannot follow from one number without a rule; is "
+        "there only one such rule?",
+    ),
+    why="Two classes need one number, three classes need more. Libraries "
+    "fill the gap with different rules. So this package asks for one weight "
+    "per class.",
+)
+
+
+def _second_call(Weighted):
+    def loss(p, t):
+        loss = Weighted([0.25, 0.75, 0.75])
+        return [loss(p, t), loss(p, t)][1]
+
+    return loss
+
+
+own_alpha = Fault(
+    {
+        "class Weighted:": (
+            "A class is a good place for a loss that has parameters."
+        ),
+        "    def __init__(self, alpha):": (
+            "The weights are handed over once, when the loss is made."
+        ),
+        "        self.alpha = np.asarray(alpha)": (
+            "That keeps the weights, one for each class, as it should."
+        ),
+        "    def __call__(self, p, t):": "",
+        "        p_t = p[np.arange(len(t)), t]": (
+            "That picks the true class's probability out of every row."
+        ),
+        "        alpha_t = self.alpha = self.alpha[t]": Repair(
+            "        alpha_t = self.alpha[t]"
+        ),
+        "        return np.mean(-alpha_t * (1 - p_t) ** 2 * np.log(p_t))": (
+            "That is the formula, and the mean divides by the number of "
+            "examples."
+        ),
+    },
+    truth=lambda p, t: np.mean(
+        softmax_focal_loss(np.log(p), t, alpha=[0.25, 0.75, 0.75])
+    ),
+    inputs={
+        "p": lambda rng: rng.dirichlet([3, 3, 3], 4),
+        "t": lambda rng: rng.integers(0, 3, 4),
+    },
+    first=[
+        (np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([1, 1])),
+    ],
+    use=_second_call,
+    hints=(
+        "The first call is right. Call it twice on the same batch, and look "
+        "at `.alpha` in between.",
+        "A loss must not change when it is used: look for the line that "
+        "stores something.",
+    ),
+    why="The gathered weights, one for each example, overwrite the weights "
+    "of the classes. The second call gathers from the wrong list, and fails "
+    "when a label exceeds its length. Nothing may be stored in a call.",
 )
 
 
@@ -170,6 +310,30 @@ hardest_example = Choice(
 def class_weights(counts):
     inverse = 1 / np.asarray(counts)
     return inverse / np.mean(inverse)
+
+
+both_sure = Number(
+    "the most that a softmax can give to each of two classes",
+    0.5,
+    within=0.01,
+    unit="parts of 1",
+    wrong={
+        1: "Both cannot have all of it: a softmax adds up to 1.",
+        0.9975: "That is what two sigmoids can do; a softmax shares.",
+        0.1: "That is an even share among ten; the other eight can have "
+        "next to nothing.",
+        0.2: "Two of ten, but the other eight can have next to nothing.",
+        0.33: "Only two classes have to share; the other eight can have "
+        "next to nothing.",
+    },
+    hints=(
+        "A softmax adds up to 1 over all ten classes.",
+        "The other eight can be as good as zero, and the two are equal.",
+    ),
+    why="A softmax adds up to 1. With the other eight near zero, two equal "
+    "classes share it. So neither can pass one half while the other keeps "
+    "up.",
+)
 
 
 mean_over_classes = Number(
@@ -246,57 +410,3 @@ mean_over_classes = Number(
 )
 def mean_positive(loss, y):
     return np.sum(loss) / max(1, np.sum(y))
-
-
-def _second_call(Weighted):
-    def loss(p, t):
-        loss = Weighted([0.25, 0.75, 0.75])
-        return [loss(p, t), loss(p, t)][1]
-
-    return loss
-
-
-own_alpha = Fault(
-    {
-        "class Weighted:": (
-            "A class is a good place for a loss that has parameters."
-        ),
-        "    def __init__(self, alpha):": (
-            "The weights are handed over once, when the loss is made."
-        ),
-        "        self.alpha = np.asarray(alpha)": (
-            "That keeps the weights, one for each class, as it should."
-        ),
-        "    def __call__(self, p, t):": "",
-        "        p_t = p[np.arange(len(t)), t]": (
-            "That picks the true class's probability out of every row."
-        ),
-        "        alpha_t = self.alpha = self.alpha[t]": Repair(
-            "        alpha_t = self.alpha[t]"
-        ),
-        "        return np.mean(-alpha_t * (1 - p_t) ** 2 * np.log(p_t))": (
-            "That is the formula, and the mean divides by the number of "
-            "examples."
-        ),
-    },
-    truth=lambda p, t: np.mean(
-        softmax_focal_loss(np.log(p), t, alpha=[0.25, 0.75, 0.75])
-    ),
-    inputs={
-        "p": lambda rng: rng.dirichlet([3, 3, 3], 4),
-        "t": lambda rng: rng.integers(0, 3, 4),
-    },
-    first=[
-        (np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([1, 1])),
-    ],
-    use=_second_call,
-    hints=(
-        "The first call is right. Call it twice on the same batch, and look "
-        "at `.alpha` in between.",
-        "A loss must not change when it is used: look for the line that "
-        "stores something.",
-    ),
-    why="The gathered weights, one for each example, overwrite the weights "
-    "of the classes. The second call gathers from the wrong list, and fails "
-    "when a label exceeds its length. Nothing may be stored in a call.",
-)

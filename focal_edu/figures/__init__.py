@@ -37,7 +37,7 @@ from .stills import (
     ratio_at_gamma,
     winning_p_t,
 )
-from .tasks import digit_pair_sheet, winning_can_be_hard
+from .tasks import digit_pair_sheet, three_tasks, winning_can_be_hard
 
 __all__ = [
     "batch_share",
@@ -60,6 +60,7 @@ __all__ = [
     "loss_over_logit",
     "map_of_breaks",
     "ratio_at_gamma",
+    "three_tasks",
     "training_differences",
     "two_gradients_compared",
     "two_valleys",
