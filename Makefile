@@ -1,5 +1,6 @@
 # make lab         open the lessons in JupyterLab
 # make test        unit tests, and every notebook run and compared
+# make check       before each commit, a minute: style, quick unit tests
 # make refresh     run every notebook in place and keep its outputs
 # make slides      a deck a lesson in _slides, shown without a network
 # make assignment  the students' version of the graded assignment
@@ -12,6 +13,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 BIN = $(VENV)/bin
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 FIRST = notebooks/00_start_here.ipynb
 # its pop-up asks about Jupyter news, over the lesson
 NEWS = "@jupyterlab/apputils-extension:announcements"
@@ -19,11 +22,15 @@ NEWS = "@jupyterlab/apputils-extension:announcements"
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab $(LAB_ARGS) --ServerApp.root_dir=. $(FIRST)
 
-test: $(VENV)/installed-test
+test: style
+	$(PYTEST) --nbval --nbval-current-env
+
+check: style
+	$(PYTEST) tests -m "not browser and not slow"
+
+style: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env
 
 refresh: $(VENV)/installed-test
 	$(BIN)/python tools/refresh.py notebooks/*.ipynb
@@ -66,4 +73,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test refresh slides assignment site links bench record
+.PHONY: lab test check refresh slides assignment site links bench record style

@@ -6,7 +6,7 @@ scikit-learn is loaded when it is first asked for.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _home = {
     "cross_entropy": "reference",

@@ -80,6 +80,13 @@ def page(chromium, request):
     context.close()
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what needs a browser, as `make check` leaves it out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
