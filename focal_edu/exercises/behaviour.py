@@ -3,10 +3,12 @@
 import inspect
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 
 import numpy as np
+
+from .errors import Trouble, trouble_of
 
 # How one random input is drawn. Three digits, so that a message can show
 # the very number; not nearer to 0 and 1 than float32 can bear.
@@ -16,10 +18,6 @@ DRAWS = {
     "gamma": lambda rng: round(float(rng.uniform(0, 3)), 1),
     "logit": lambda rng: round(float(rng.uniform(-4, 4)), 3),
 }
-
-
-class Trouble(Exception):
-    """A function gave no numbers; the argument says why, in a sentence."""
 
 
 class Unwritten(Exception):
@@ -44,6 +42,7 @@ class Behaviour:
 
     def __init__(self, truth, inputs, first):
         self.truth, self.arguments = truth, tuple(inputs)
+        self.kinds = inputs
         rng = np.random.default_rng(0)
         draws = [DRAWS.get(draw, draw) for draw in inputs.values()]
         self.cases = first + [
@@ -51,27 +50,63 @@ class Behaviour:
         ]
         self.expected = self.results(truth, as_given)
 
-    def results(self, function, convert):
-        """Return what `function` gives on every input, as arrays."""
+    @property
+    def elementwise(self):
+        """Whether every argument is one number, so that arrays of them
+        must give an array.
+        """
+        return not any(callable(v) or np.ndim(v) for v in self.cases[0])
+
+    def results(self, function, convert, cases=None, strict=True):
+        """Return what `function` gives on every input, as arrays.
+
+        Unless it is `strict`, what cannot be computed is NaN, if anything
+        can be.
+        """
         _check_arguments(function, self.arguments)
-        with redirect_stdout(StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [self._result(function, convert, c) for c in self.cases]
+        results, trouble = [], None
+        with quiet():
+            for case in self.cases if cases is None else cases:
+                try:
+                    results.append(self._result(function, convert, case))
+                except Trouble as caught:
+                    if strict or not caught.arithmetic:
+                        raise
+                    results.append(None)
+                    trouble = trouble or caught
+        found = [result for result in results if result is not None]
+        if trouble and not found:
+            raise trouble
+        lost = np.full_like(found[0], np.nan)
+        return [lost if result is None else result for result in results]
 
     def tried(self, function):
-        """Return the results of `function`, as its arguments suit it:
-        numbers, else NumPy arrays, else PyTorch tensors.
+        """Return the results of `function`, and how its arguments suit it:
+        as numbers, else NumPy arrays, else PyTorch tensors.
 
-        Raises a `Trouble` if it fails on all of them: the first that is
-        not about an attribute that the wrong kind of argument lacks.
+        Raises a `Trouble` if it fails on all of them: the one that is not
+        about the kind of the arguments, or where it came furthest.
         """
         troubles = []
         for convert in (as_given, as_array, as_tensor):
             try:
-                return self.results(function, convert)
+                return self.results(function, convert, strict=False), convert
             except Trouble as trouble:
                 troubles.append(trouble)
-        raise min(troubles, key=lambda t: "AttributeError" in str(t))
+                if not trouble.about_kind:
+                    break
+        raise min(troubles, key=lambda t: (t.about_kind, -t.line))
+
+    def in_batch(self, function):
+        """Return what `function` gives on arrays of all inputs at once, or
+        None if it takes single numbers only.
+        """
+        columns = tuple(map(np.array, zip(*self.cases, strict=True)))
+        for convert in (as_array, as_tensor):
+            try:
+                return self.results(function, convert, [columns])[0]
+            except Trouble:
+                pass
 
     def same(self, results, others):
         return self.difference(results, others) is None
@@ -79,47 +114,81 @@ class Behaviour:
     def difference(self, results, others):
         """Return the first place where two differ, or None."""
         for place, (a, b) in enumerate(zip(results, others, strict=True)):
-            if not _alike(a, b) or not np.allclose(
-                a.ravel(), b.ravel(), self.rtol, self.atol, equal_nan=True
-            ):
+            if not self.alike(a, b):
                 return place
+
+    def alike(self, a, b):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.size == b.size == 1:  # as `allclose`, and ten times faster
+            a, b = a.item(), b.item()
+            near = abs(a - b) <= self.atol + self.rtol * abs(b)
+            return near or a == b or (a != a and b != b)
+        return one_shape(a, b) and np.allclose(
+            a.ravel(), b.ravel(), self.rtol, self.atol, equal_nan=True
+        )
 
     def describe(self, results):
         """Say where the results first differ from the truth, and how."""
         place = self.difference(results, self.expected)
         got, expected = results[place], self.expected[place]
-        start = f"At {self.shown(self.cases[place])} your function"
-        if not _alike(got, expected):
+        start = f"At {self.inputs(self.cases[place])} your function"
+        if not one_shape(got, expected):
             return f"{start} gives {_shape(got)}, not {_shape(expected)}."
-        start = f"{start} gives {_shown(got)}"
-        if not np.all(np.isfinite(got)):
+        start = f"{start} gives {shown(got)}"
+        if not np.all(np.isfinite(got)) and np.all(np.isfinite(expected)):
             return f"{start}, where finite numbers are expected."
         if expected.size > 1:
-            return f"{start}, and not every number in it is right."
+            pairs = zip(got.ravel(), expected.ravel(), strict=True)
+            wrong = [
+                i for i, (a, b) in enumerate(pairs) if not self.alike(a, b)
+            ]
+            if len(wrong) == expected.size:
+                return f"{start}, and no number in it is right."
+            return f"{start}, of which number {wrong[0] + 1} is not right."
         size = "large" if got.item() > expected.item() else "small"
         return f"{start}, which is too {size}."
 
-    def shown(self, case):
+    def inputs(self, case):
         pairs = zip(self.arguments, case, strict=True)
-        return ", ".join(f"{name} = {_shown(value)}" for name, value in pairs)
+        return ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
 
     def _result(self, function, convert, case):
         arguments = [convert(value) for value in case]
+        printed = StringIO()
         try:
-            result = function(*arguments)
+            with redirect_stdout(printed):
+                result = function(*arguments)
         except (Exception, SystemExit) as error:
-            reason = f"raises {type(error).__name__}: {error}"
-        else:
-            if result is ...:
-                raise Unwritten
-            numbers = _numbers(result)
-            if numbers is not None:
-                return numbers
-            kind = type(result).__name__
-            reason = f"gives a result of type {kind}, and not numbers."
-            if result is None:
-                reason = "gives nothing back: is there a `return`?"
-        raise Trouble(f"At {self.shown(case)} your function {reason}")
+            raise trouble_of(error, function, self.inputs(case)) from None
+        if result is ...:
+            raise Unwritten
+        numbers = _numbers(result)
+        if numbers is not None:
+            return numbers
+        if np.iscomplexobj(result):
+            raise Trouble(
+                f"At {self.inputs(case)} your function gives a complex "
+                "number: it takes a power of something negative.",
+                arithmetic=True,
+            )
+        kind = type(result).__name__
+        reason = f"gives a result of type {kind}, and not numbers."
+        if result is None and (said := printed.getvalue().strip()):
+            reason = (
+                f"prints {said.splitlines()[-1][:40]} and gives nothing "
+                "back: put `return` where it prints."
+            )
+        elif result is None:
+            reason = "gives nothing back: is there a `return`?"
+        raise Trouble(f"At {self.inputs(case)} your function {reason}")
+
+
+@contextmanager
+def quiet():
+    """Return a context in which nothing warns."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def is_unwritten(function):
@@ -141,7 +210,7 @@ def as_array(value):
 
 def as_tensor(value):
     if "torch" not in sys.modules:
-        raise Trouble("PyTorch is not in use.")
+        raise Trouble("PyTorch is not in use.", about_kind=True)
     torch = sys.modules["torch"]
     return value if callable(value) else torch.as_tensor(as_given(value))
 
@@ -154,26 +223,39 @@ def _check_arguments(function, names):
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return
+    asked, own = ", ".join(names), tuple(signature.parameters)
+    if own != names and sorted(own) == sorted(names):
+        raise Trouble(
+            f"Your function takes ({', '.join(own)}), and it is called with "
+            f"({asked}), in this order."
+        )
     try:
         signature.bind(*names)
     except TypeError:
         raise Trouble(
-            f"Your function must take the arguments ({', '.join(names)}), "
+            f"Your function must take the arguments ({asked}), "
             f"and it takes {signature}."
         ) from None
 
 
 def _numbers(result):
     try:
-        if hasattr(result, "detach"):
-            result = result.detach().cpu().double()
-        array = np.asarray(result)
+        if isinstance(result, list | tuple):
+            result = [_plain(part) for part in result]
+        array = np.asarray(_plain(result))
         return array.astype(float) if array.dtype.kind in "fiub" else None
     except Exception:
         return None
 
 
-def _alike(a, b):
+def _plain(value):
+    """Return a tensor as an array, and anything else as it is."""
+    if hasattr(value, "detach"):
+        return value.detach().cpu().double().numpy()
+    return value
+
+
+def one_shape(a, b):
     """Whether two have one shape; one number may be wrapped."""
     return a.shape == b.shape or a.size == b.size == 1
 
@@ -183,7 +265,7 @@ def _shape(array):
     return f"{size} numbers" if size else "one number"
 
 
-def _shown(value):
+def shown(value):
     if callable(value):
         return value.__name__
     if np.size(value) == 1:

@@ -37,6 +37,10 @@ largest_loss = Choice(
 )
 
 
+def _p_t_by_distance(p, y):
+    return 1 - abs(y - p)
+
+
 @function_to_write(
     truth=lambda p, y: np.exp(-cross_entropy(p, y)),
     inputs={"p": "probability", "y": "label"},
@@ -73,6 +77,7 @@ largest_loss = Choice(
             "logarithm is taken.",
         ),
     ],
+    routes=[_p_t_by_distance],
     hints=(
         "A positive and a negative need different answers: when is the "
         "classifier's p the probability of what happened?",
@@ -85,6 +90,11 @@ largest_loss = Choice(
 )
 def p_t(p, y):
     return y * p + (1 - y) * (1 - p)
+
+
+def _by_p_t(p, y, gamma):
+    p_t = y * p + (1 - y) * (1 - p)
+    return -((1 - p_t) ** gamma) * np.log(p_t)
 
 
 @function_to_write(
@@ -137,6 +147,12 @@ def p_t(p, y):
             "Right at gamma = 2 only: the argument gamma is not used.",
         ),
     ],
+    routes=[_by_p_t],
+    meaning={
+        "positive": "the term of positives",
+        "negative": "the term of negatives",
+        "p_t": "the probability given to the truth",
+    },
     hints=(
         "Write two terms, one for each label, and let y and 1 - y choose. "
         "By how much was the classifier wrong in each?",
@@ -221,7 +237,8 @@ suspect = Choice(
     ],
     hints=(
         "Write both losses with p_t, one over the other, and cancel.",
-        "The logarithms cancel, and one is left over the modulating factor.",
+        "The logarithms cancel. What is left has the modulating factor below "
+        "the line, and above it only a 1.",
     ),
     why="Focal loss is cross entropy times the modulating factor. In the "
     "ratio cross entropy cancels. What is left is one over that factor.",
@@ -230,18 +247,40 @@ def times_lower(p_t, gamma):
     return 1 / (1 - p_t) ** gamma
 
 
-_hard, _easy = focal_loss(0.1, 1), 100 * focal_loss(0.9, 1)
+def _ce(p_t):
+    return float(cross_entropy(p_t, 1))
+
+
+def _share(part, rest):
+    """The part's share of both, in per cent."""
+    return 100 * part / (part + rest)
+
+
+_hard, _easy = float(focal_loss(0.1, 1)), 100 * float(focal_loss(0.9, 1))
 hard_share = Number(
     "the hard example's share, focal loss",
-    100 * float(_hard / (_hard + _easy)),
-    within=1.0,
+    _share(_hard, _easy),
+    within=0.6,
     unit="per cent",
     wrong={
-        17.9: "That is its share under cross entropy; now each easy loss is "
-        "divided by a hundred.",
-        5.3: "That is the share of the hundred easy ones.",
-        99.9: "That compares it with a single easy example, and there are a "
-        "hundred.",
+        _share(_ce(0.1), 100 * _ce(0.9)): "That is its share under cross "
+        "entropy; now each easy loss is divided by a hundred.",
+        _share(_easy, _hard): "That is the share of the hundred easy ones.",
+        _share(_hard, _easy / 100): "That compares it with a single easy "
+        "example, and there are a hundred.",
+        100 * _hard / _easy: "That divides by the easy ones' sum; a share is "
+        "a part of the whole, with the hard one in it.",
+        100 * _hard / (100 * _ce(0.9)): "That is the hard one's focal loss "
+        "over the easy ones' cross entropy: both need the same loss.",
+        _share(_hard, 100 * _ce(0.9)): "There the easy ones still pay cross "
+        "entropy: they have a modulating factor too.",
+        _share(_ce(0.1), _easy): "There the hard one still pays cross "
+        "entropy: it has a modulating factor too.",
+        81: "That is the hard one's modulating factor; asked for is its part "
+        "of the batch's loss.",
+        100: "Not quite the whole: a hundred easy examples still lose "
+        "something.",
+        0: "The hard one loses most; it is the easy ones that nearly vanish.",
         1: "That counts examples, one in a hundred and one; asked for is "
         "the part of the sum of losses.",
         50: "Half would need the hundred easy losses to add up to the hard "
@@ -285,8 +324,8 @@ batch_loss = Fault(
     },
     first=[(np.array([0.9, 0.1]), np.array([1, 1]))],
     hints=(
-        "Call `.function` with a batch of one, then with an easy and a hard "
-        "example together; print the shape of each variable.",
+        "Copy the code (`.copy()`) and print each variable: for a batch of "
+        "one, then for an easy and a hard example together.",
         "Each example should get a modulating factor of its own, so nothing "
         "may be averaged before the factor is there.",
     ),

@@ -1,6 +1,7 @@
 """Questions of lesson 02: gradients."""
 
 import numpy as np
+from autograd import grad
 
 from ..gradients import gradient_ratio, sigmoid_focal_gradient
 from ..reference import log_sigmoid
@@ -56,6 +57,25 @@ def minus_log_sigmoid(x):
         (
             lambda f, x, h: f(x + h) - f(x - h),
             "That is the rise; a slope is the rise divided by the step.",
+        ),
+        (
+            lambda f, x, h: grad(f)(float(x)),
+            "That is the exact slope, with no step; asked for is what two "
+            "points a step to either side give, which is a little off.",
+        ),
+        (
+            lambda f, x, h: (f(x) - f(x - h)) / h,
+            "That steps to the left only; take a step to either side.",
+        ),
+        (
+            lambda f, x, h: (f(x + h / 2) - f(x - h / 2)) / h,
+            "That steps half as far as asked: a step h to the right and a "
+            "step h to the left.",
+        ),
+        (
+            lambda f, x, h: (f(x + h) - 2 * f(x) + f(x - h)) / h**2,
+            "That is the curvature, the second derivative; a slope needs two "
+            "points only.",
         ),
     ],
     hints=(
@@ -156,6 +176,11 @@ def _p_t(x, y):
             "Right at gamma = 2 only: the argument gamma is not used.",
         ),
     ],
+    meaning={
+        "sign": "1 for a positive and -1 for a negative",
+        "p_t": "the probability given to the truth",
+        "q": "1 - p_t",
+    },
     hints=(
         "Start with the logit of the truth: x for a positive, -x for a "
         "negative. The formula above gives the slope with respect to that.",
@@ -222,8 +247,8 @@ ratio = Fault(
     inputs={"p_t": "probability", "gamma": "gamma"},
     first=[(0.1, 2), (0.9, 2), (0.5, 1)],
     hints=(
-        "Every curve of the figure starts at 1 where p_t is near 0. Try "
-        "`.function` at p_t = 0.001, 0.0001: which term misbehaves?",
+        "Every curve of the figure starts at 1 where p_t is near 0. Copy the "
+        "code (`.copy()`) and print both terms at p_t = 0.001, 0.0001.",
         "One term is a derivative with respect to the probability, and the "
         "logit is meant: compare the terms with the formula, letter by "
         "letter.",

@@ -1,5 +1,7 @@
 """Questions of lesson 03: alpha and imbalance."""
 
+import math
+
 import numpy as np
 
 from ..reference import focal_loss, sigmoid_focal_loss
@@ -242,6 +244,10 @@ lowest_p = Choice(
             lambda prior: prior / (1 - prior),
             "Those are the odds; the bias is their logarithm.",
         ),
+        (
+            lambda prior: np.log(0.01 / 0.99),
+            "Right for a prior of 0.01 only: the argument is not used.",
+        ),
     ],
     hints=(
         "At the start the logit is the bias b, so its sigmoid should be the "
@@ -264,10 +270,24 @@ prior_factor = Number(
     unit="times",
     wrong={
         50: "That compares the two p; the loss compares their logarithms.",
-        6.64: "You took the logarithm of 0.01; a negative pays for what it "
-        "was not given, minus log of 1 - p.",
-        0.0145: "That is the later loss over the earlier one, the factor "
-        "upside down.",
+        math.log(0.01) / math.log(0.5): "You took the logarithm of 0.01; a "
+        "negative pays for what it was not given, minus log of 1 - p.",
+        math.log(0.5) / math.log(0.01): "You took the logarithm of 0.01, and "
+        "divided the later loss by the earlier one.",
+        math.log(0.99) / math.log(0.5): "That is the later loss over the "
+        "earlier one, the factor upside down.",
+        -math.log(0.5): "That is what one negative loses at p = 0.5; divide "
+        "it by what it loses at p = 0.01.",
+        -math.log(0.99): "That is what one negative loses at p = 0.01; how "
+        "often does it go into the loss at p = 0.5?",
+        1e5 * -math.log(0.5): "That is the first loss without the prior; "
+        "divide it by the one with it.",
+        1e5 * -math.log(0.99): "That is the first loss with the prior; how "
+        "often does it go into the one without?",
+        100 * (1 - math.log(0.99) / math.log(0.5)): "That is by how many per "
+        "cent the loss falls; asked for is how many times smaller it is.",
+        1 - math.log(0.99) / math.log(0.5): "That is the part of the loss "
+        "that goes; asked for is how many times smaller it becomes.",
         172000: "That is about focal loss's factor; the number asked for is "
         "cross entropy's.",
         100: "Right in kind: minus log 0.99 is about 0.01, but at p = 0.5 "

@@ -10,6 +10,10 @@ def _softmax(z):
     return np.exp(z) / np.exp(z).sum()
 
 
+def _by_difference(z, t):
+    return 1 / np.sum(np.exp(z - z[t]))
+
+
 @function_to_write(
     truth=lambda z, t: np.exp(-softmax_focal_loss(z, t, gamma=0)),
     inputs={
@@ -55,6 +59,7 @@ def _softmax(z):
             "its entries.",
         ),
     ],
+    routes=[_by_difference],
     hints=(
         "Turn the logits into probabilities first, then pick one.",
         "Exponentials of all logits, divided by their sum; the entry of the "
@@ -252,8 +257,8 @@ own_alpha = Fault(
     ],
     use=_second_call,
     hints=(
-        "The first call is right. Call it twice on the same batch, and look "
-        "at `.alpha` in between.",
+        "The first call is right. Copy the code (`.copy()`), call it twice "
+        "on the same batch, and look at `.alpha` in between.",
         "A loss must not change when it is used: look for the line that "
         "stores something.",
     ),
@@ -299,6 +304,7 @@ own_alpha = Fault(
             "should weigh a hundred times more.",
         ),
     ],
+    meaning={"inverse": "one over each count"},
     hints=(
         "Start from one over each count, then rescale all of them alike.",
         "Divide by the mean of those numbers.",

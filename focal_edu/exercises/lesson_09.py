@@ -110,7 +110,8 @@ first_infinity = Number(
     hints=(
         "Take the exponential only of negative numbers: it cannot overflow. "
         "Treat x and -x alike, up to one term.",
-        "It is the smaller of x and 0, minus log1p(exp(-|x|)).",
+        "For a positive x it is -log1p(exp(-x)). For a negative x put the "
+        "same with -x, and add what log(sigmoid(x)) tends to: x itself.",
     ),
     why="exp(-|x|) lies between 0 and 1, so it never overflows. log1p keeps "
     "its digits where 1 + exp(-|x|) would drop them. The smaller of x and 0 "
@@ -127,10 +128,13 @@ def _log_q(x):
 @function_to_write(
     truth=lambda x, gamma: sigmoid_focal_loss(x, 1, gamma=gamma),
     inputs={
-        "x": lambda rng: _far(rng) / 5,
+        "x": _far,
         "gamma": "gamma",
     },
-    first=[(0.0, 2), (-2.0, 2), (40.0, 2), (-200.0, 2), (40.0, 0.5)],
+    first=[
+        *[(0.0, 2), (-2.0, 2), (40.0, 2), (-200.0, 2), (40.0, 0.5)],
+        *[(x, gamma) for x in (-1000.0, 1000.0) for gamma in (0, 0.5, 2)],
+    ],
     wrong=[
         (
             lambda x, gamma: (
@@ -167,11 +171,23 @@ def _log_q(x):
             "The clip caps the loss of hopeless examples, and gives the "
             "learned ones too much.",
         ),
+        (
+            lambda x, gamma: (
+                np.log1p(np.exp(np.float64(-x)))
+                / (1 + np.exp(np.float64(x))) ** gamma
+            ),
+            "Right in the middle; further out an exponential overflows, on "
+            "one side to infinity and on the other, at gamma = 0, to NaN.",
+        ),
     ],
+    meaning={
+        "log_p": "the logarithm of p_t",
+        "log_q": "the logarithm of 1 - p_t",
+    },
     hints=(
         "Both log p_t and log(1 - p_t) are a log sigmoid, of x and of -x.",
-        "A power is exp(gamma * logarithm): multiply exp(gamma * log_sigmoid"
-        "(-x)) by minus log_sigmoid(x).",
+        "With the log sigmoid of the exercise before, once at x and once at "
+        "-x: which is the loss, and which goes into exp(gamma * ...)?",
     ),
     why="log(1 - p_t) is the log sigmoid of -x, with all its digits. The "
     "power becomes an exponential of gamma times that. No number was ever "
@@ -229,8 +245,8 @@ late_rounding = Fault(
     inputs={"x": lambda rng: _far(rng) / 5, "y": "label"},
     first=[(0.0, 1), (0.0, 0), (40.0, 0)],
     hints=(
-        "Call `.function` with y = 0 at x = 10, 20, 40, and print each "
-        "variable.",
+        "Copy the code (`.copy()`), call it with y = 0 at x = 10, 20, 40, "
+        "and print each variable.",
         "Somewhere a probability is made after all, and subtracted from 1.",
     ),
     why="log p is stable, but log(1 - p) goes through p. At x = 37 p has "

@@ -207,6 +207,13 @@ def _both(x, y, gamma):
             "The gradient is right; the loss is cross entropy's.",
         ),
     ],
+    meaning={
+        "sign": "1 for a positive and -1 for a negative",
+        "log_p": "the logarithm of p_t",
+        "p_t": "the probability given to the truth",
+        "q": "1 - p_t",
+        "factor": "the modulating factor",
+    },
     hints=(
         "Compute p_t, its logarithm and 1 - p_t once; both results need "
         "them.",

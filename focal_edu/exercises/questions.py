@@ -17,7 +17,9 @@ import numpy as np
 
 from . import rules
 from .answers import Unread, read_letter, read_number
-from .behaviour import Behaviour, Trouble, Unwritten, is_unwritten
+from .behaviour import Behaviour, Unwritten, is_unwritten
+from .diagnosis import Diagnosis
+from .errors import XOR, Trouble, uses_xor
 from .feedback import Feedback
 
 SWITCH = "FOCAL_EDU_SOLUTIONS"
@@ -81,7 +83,7 @@ class Question:
             mistake = "You stopped your function: does a loop never end?"
         except Exception as error:  # whatever an answer holds, no traceback
             mistake = f"That is no answer: it raises {type(error).__name__}."
-        if mistake is None:
+        if not mistake:
             return Feedback("Right", self.praise, right=True)
         return Feedback("Not yet", mistake, self.listing, right=False)
 
@@ -189,6 +191,8 @@ class Number(Question):
         kind = f"number ({unit})" if unit else "number"
         self.waits_for = f"put one {kind} in place of `...`."
         self._follow_rules()
+        for number in wrong:
+            rules.require(not self._is_right(number), f"{number} is right")
         texts = [*self.replies, self.hints[0], self.waits_for]
         rules.no_number_is(self._is_right, texts)
 
@@ -270,13 +274,18 @@ class FunctionToWrite(Question):
 
     It is made by decorating its solution, whose source is what
     ``.solution()`` shows. In `wrong` the answers are functions, in pairs
-    with their sentences.
+    with their sentences; `routes` are other right functions, in which a
+    reader may have made a mistake; `meaning` says what the names mean that
+    the solution gives to its parts.
     """
 
-    def __init__(self, solution, behaviour, *, wrong, **parts):
+    def __init__(
+        self, solution, behaviour, *, wrong, routes=(), meaning=None, **parts
+    ):
         super().__init__(solution.__name__, **parts)
         self.function, self.behaviour = solution, behaviour
-        self.wrong = wrong
+        self.wrong, self.routes = wrong, routes
+        self.meaning = meaning or {}
         self.praise = (
             f"your function agrees on all {len(behaviour.cases)} inputs."
         )
@@ -302,20 +311,34 @@ class FunctionToWrite(Question):
                 "without calling it."
             )
         behaviour = self.behaviour
-        results = behaviour.tried(answer)
+        results, convert = behaviour.tried(answer)
         if behaviour.same(results, behaviour.expected):
-            return None
-        for mistaken, sentence in self._mistaken:
-            if behaviour.same(results, mistaken):
-                return sentence
-        return behaviour.describe(results)
+            return self._in_batch(answer)
+        if uses_xor(answer):
+            return XOR
+
+        def call(cases=None):
+            return behaviour.results(answer, convert, cases)
+
+        found = self._diagnosis.of(results, call)
+        return found or behaviour.describe(call())
+
+    def _in_batch(self, answer):
+        """Return what goes wrong only with arrays; None if nothing does."""
+        if self.behaviour.elementwise:
+            result = self.behaviour.in_batch(answer)
+            return result is not None and self._diagnosis.in_batch(result)
 
     @cached_property
-    def _mistaken(self):
-        """What each known mistake gives, with its sentence."""
-        own = [(self.behaviour.tried(f), said) for f, said in self.wrong]
-        right = self.behaviour.expected
-        return own + [([f(r) for r in right], said) for f, said in HABITS]
+    def _diagnosis(self):
+        functions = [self.function, *self.routes]
+        tried = self.behaviour.tried
+        return Diagnosis(
+            self.behaviour,
+            [(source_of(f), f.__globals__) for f in functions],
+            [(tried(f)[0], sentence) for f, sentence in self.wrong],
+            self.meaning,
+        )
 
 
 def function_to_write(truth, inputs, first, **parts):

@@ -1,0 +1,502 @@
+"""What is wrong with a function, from what it does and not from its code.
+
+What it does is compared with what the right function does to other
+arguments, with simple changes of the right result, with the right result
+times a factor, and with every small change of the solution.
+"""
+
+import itertools
+import re
+from functools import cached_property
+
+import numpy as np
+
+from .behaviour import one_shape, quiet, shown
+from .mutants import agreement, matching
+
+# What may stand where an argument belongs, by how the argument is drawn.
+INSTEAD = {
+    "probability": ["1 - {}", "{} * {}", "1 / {}", "0.5"],
+    "label": ["1 - {}", "1", "0"],
+    "gamma": ["2", "1", "0", "{} + 1", "{} - 1", "2 * {}", "-{}", "1 / {}"],
+    "logit": ["-{}", "1 / (1 + exp(-{}))", "{} * {}", "0.0"],
+}
+OTHERWISE = ["-{}", "1 / {}", "1 - {}", "2 * {}", "{} / 2", "{} * {}"]
+AFTER = [
+    (lambda r: r, ""),
+    (np.log, "the logarithm of the result were taken"),
+    (lambda r: -np.log(r), "minus the logarithm of the result were taken"),
+    (lambda r: np.exp(-r), "the exponential of minus the result were taken"),
+    (np.exp, "the exponential of the result were taken"),
+    (lambda r: 1 / r, "the result were turned upside down"),
+    (lambda r: 1 - r, "the result were subtracted from 1"),
+    (np.square, "the result were squared"),
+    (np.sqrt, "the square root of the result were taken"),
+    (np.abs, "the size of the result were taken without its sign"),
+    (lambda r: 1 - 1 / r, "the result upside down were subtracted from 1"),
+]
+CONSTANTS = [
+    (-1.0, "the sign were turned"),
+    (1 / np.log(10), "the logarithm were to base 10"),
+    (1 / np.log(2), "the logarithm were to base 2"),
+    (-1 / np.log(10), "the logarithm were to base 10, and the sign turned"),
+    (-1 / np.log(2), "the logarithm were to base 2, and the sign turned"),
+]
+FEW = 6  # results say nothing of a pattern if there are fewer
+
+
+class Diagnosis:
+    """Finds what a wrong function does.
+
+    Parameters
+    ----------
+    behaviour : Behaviour
+        Of the right function.
+    sources : list of (str, dict)
+        Right functions' code, each with the names that it uses.
+    known : list of (list of arrays, str)
+        What known mistakes give, each with its sentence.
+    meaning : dict
+        What the names mean that a right function gives to its parts.
+    """
+
+    def __init__(self, behaviour, sources, known, meaning):
+        self.behaviour, self.sources = behaviour, sources
+        self.known, self.meaning = known, meaning
+
+    def of(self, results, call):
+        """Return a sentence, or None.
+
+        Parameters
+        ----------
+        results : list of arrays
+        call : callable
+            From inputs to what the wrong function gives for them.
+        """
+        if said := self._known(results, self._everywhere()):
+            return said
+        if not one_shape(results[0], self.behaviour.expected[0]):
+            return None
+        with quiet():
+            for find in (
+                self._constant,
+                self._argument_or_result,
+                self._each_label,
+                self._changed_solution,
+                self._power_of_something,
+                self._known_and_more,
+                self._proportional,
+                self._one_label_only,
+                self._one_side_only,
+                self._not_finite,
+            ):
+                if said := find(results, self._everywhere()):
+                    return said
+            return self._unused(results, call) or self._mostly(results)
+
+    def in_batch(self, result):
+        """Return a sentence on what is given for arrays, or None if it is
+        right.
+        """
+        right = np.stack(self.behaviour.expected, axis=-1)
+        if self.behaviour.alike(result, right):
+            return None
+        for name in ("mean", "sum", "max", "min"):
+            reduced = np.asarray(getattr(np, name)(right, axis=-1))
+            whole = np.asarray(getattr(np, name)(right))
+            if any(self.behaviour.alike(result, r) for r in (reduced, whole)):
+                return (
+                    "Right for one example; for an array of them it gives "
+                    f"the {name} alone, where each should have its own."
+                )
+        if result.size != right.size:
+            return (
+                f"Right for one example; for {right.shape[-1]} at once it "
+                f"gives {result.size} numbers: each should have its own."
+            )
+        return (
+            "Right for one example at a time; in an array, one example "
+            "changes what another gets."
+        )
+
+    def _everywhere(self):
+        return list(range(len(self.behaviour.cases)))
+
+    def _fits(self, results, others, places):
+        """Whether two lists of results are alike at these places."""
+        alike = self.behaviour.alike
+        return all(alike(others[i], results[i]) for i in places)
+
+    def _known(self, results, places):
+        for mistaken, sentence in self.known:
+            if self._fits(results, mistaken, places):
+                return sentence
+
+    def _known_and_more(self, results, places):
+        """A known mistake, and then a factor."""
+        got = _joined(results, places)
+        for mistaken, sentence in self.known:
+            wrong = _joined(mistaken, places)
+            if wrong.shape == got.shape:
+                for said in self._scaled(got, wrong, len(places)):
+                    return f"{sentence} Besides, it comes out as if {said}."
+
+    def _proportional(self, results, places):
+        """Several numbers at once, all too large by the same factor."""
+        pairs = [(results[i], self.behaviour.expected[i]) for i in places]
+        if any(a.size < 3 or a.shape != b.shape for a, b in pairs[2:]):
+            return None
+        if all(
+            self.behaviour.alike(a / a.flat[0], b / b.flat[0])
+            for a, b in pairs
+        ):
+            said = self.behaviour.describe(results)
+            return (
+                "The numbers have the right proportions to each other, and "
+                f"the wrong size: {_lower(said)}"
+            )
+
+    def _constant(self, results, places):
+        """One result for everything, though the truth varies."""
+        if not self._fits(results, [results[0]] * len(results), places):
+            return None
+        value = results[0].item() if results[0].size == 1 else results[0]
+        right = [
+            i
+            for i in places
+            if self.behaviour.alike(results[i], self.behaviour.expected[i])
+        ]
+        said = f"It gives {shown(value)} whatever the arguments are"
+        if right:
+            case = self.behaviour.inputs(self.behaviour.cases[right[0]])
+            return f"{said}, which is right at {case} only."
+        return f"{said}."
+
+    def _argument_or_result(self, results, places, start=""):
+        """Another argument, another result, or both."""
+        got, found = _joined(results, places), []
+        for instead, right in self._instead:
+            if any(right[i].shape != results[i].shape for i in places):
+                continue
+            true = _joined(right, places)
+            for change, after in AFTER:
+                for last in self._scaled(got, change(true), len(places)):
+                    said = [part for part in (instead, after, last) if part]
+                    found.append(said)
+        if found:
+            return _as_if(min(found, key=len), start)
+
+    @cached_property
+    def _instead(self):
+        """What the right function gives with one argument changed."""
+        return list(self._changed_arguments())
+
+    def _changed_arguments(self):
+        behaviour = self.behaviour
+        yield "", behaviour.expected
+        arguments = behaviour.arguments
+        for i, (name, kind) in enumerate(behaviour.kinds.items()):
+            if callable(behaviour.cases[0][i]):
+                continue
+            forms = OTHERWISE if callable(kind) else INSTEAD[kind]
+            for form in forms:
+                changed = form.format(*[name] * 2)
+                cases = [
+                    (*c[:i], _evaluate(changed, **{name: c[i]}), *c[i + 1 :])
+                    for c in behaviour.cases
+                ]
+                said = f"`{name}` were `{changed}`"
+                if "{}" not in form:
+                    said = f"`{name}` were always {form}"
+                yield said, self._right(cases)
+        for i, j in itertools.combinations(range(len(arguments)), 2):
+            cases = []
+            for case in behaviour.cases:
+                case = list(case)
+                case[i], case[j] = case[j], case[i]
+                cases.append(tuple(case))
+            a, b = arguments[i], arguments[j]
+            yield f"`{a}` and `{b}` had changed places", self._right(cases)
+
+    def _right(self, cases):
+        right = []
+        for case in cases:
+            try:
+                right.append(np.asarray(self.behaviour.truth(*case), float))
+            except Exception:
+                right.append(np.array(np.nan))
+        return right
+
+    def _scaled(self, got, true, count):
+        """Yield by which constant two differ, in words; "" if by none."""
+        if not np.isfinite(true).all() or np.ptp(true) < 1e-9:
+            return
+        if self.behaviour.alike(got, true):
+            yield ""
+            return
+        if count < FEW:
+            return
+        known = (true != 0) & np.isfinite(got)
+        factor = np.median(got[known] / true[known]) if known.any() else 0
+        if factor and self.behaviour.alike(got, factor * true):
+            yield _factor_in_words(factor)
+        step = np.median(got - true)
+        if np.isfinite(step) and self.behaviour.alike(got, true + step):
+            yield f"{step:.4g} were added"
+
+    def _changed_solution(self, results, places):
+        alike, cases = self.behaviour.alike, self.behaviour.cases
+        agrees = agreement(
+            [cases[i] for i in places], [results[i] for i in places], alike
+        )
+        for source, scope in self.sources:
+            if changes := matching(source, scope, agrees):
+                said = _as_if(changes)
+                code = " ".join(re.findall("`(.*?)`", said))
+                parts = [
+                    f"`{name}` is {meant}"
+                    for name, meant in self.meaning.items()
+                    if re.search(rf"\b{name}\b", code)
+                ]
+                return f"{said} ({', '.join(parts)}.)" if parts else said
+
+    def _power_of_something(self, results, places, start=""):
+        """The right result times a power of something."""
+        right = self.behaviour.expected
+        if any(r.size > 1 for r in (*results, *right)):
+            return None
+        features = self._features()
+        columns = [results, right, *features.values()]
+        places = [
+            i
+            for i in places
+            if all(np.isfinite(float(c[i])) for c in columns)
+            and results[i] != 0 != right[i]
+        ]
+        if len(places) < 2 * FEW:
+            return None
+        got, true, *logs = (
+            np.array([float(c[i]) for i in places]) for c in columns
+        )
+        ratio = got / true
+        if not (np.isfinite(ratio).all() and (ratio > 0).all()):
+            ratio = -ratio
+            if not (np.isfinite(ratio).all() and (ratio > 0).all()):
+                return None
+        names, left = list(features), np.log(ratio)
+        exponents = self._exponents(places)
+        for count in (1, 2):
+            powers = itertools.product(
+                itertools.combinations(range(len(names)), count),
+                itertools.product(exponents, repeat=count),
+            )
+            for chosen, power in powers:
+                fit = sum(
+                    exponents[p] * logs[n]
+                    for n, p in zip(chosen, power, strict=True)
+                )
+                if np.ptp(left - fit) < 1e-4 and np.ptp(fit) > 1e-2:
+                    said = [
+                        _power_in_words(names[n], p)
+                        for n, p in zip(chosen, power, strict=True)
+                    ]
+                    factor = np.exp((left - fit).mean())
+                    if abs(factor - 1) > 1e-4:
+                        said.append(_factor_in_words(factor))
+                    if (got * true < 0).any():
+                        said.append("the sign were turned")
+                    return _as_if(said, start)
+
+    def _features(self):
+        """Logarithms of what a formula is made from, by name."""
+        kinds = self.behaviour.kinds
+        names = {kind: name for name, kind in kinds.items()}
+        columns = dict(
+            zip(kinds, zip(*self.behaviour.cases, strict=True), strict=True)
+        )
+        if "probability" in names:
+            p = np.array(columns[names["probability"]], float)
+            log_p, log_q, letter = np.log(p), np.log1p(-p), "p"
+            letter = names["probability"]
+        elif "logit" in names:
+            x = np.array(columns[names["logit"]], float)
+            log_p, log_q = -np.logaddexp(0, -x), -np.logaddexp(0, x)
+            letter = "p"
+        else:
+            return self._own_features(columns)
+        if "label" in names:
+            y = np.array(columns[names["label"]])
+            log_p, log_q = (
+                np.where(y == 1, log_p, log_q),
+                np.where(y == 1, log_q, log_p),
+            )
+            letter = "p_t"
+        return {
+            f"`{letter}`": log_p,
+            f"`1 - {letter}`": log_q,
+            f"the logarithm of `{letter}`": np.log(-log_p),
+            **self._own_features(columns),
+        }
+
+    def _own_features(self, columns):
+        """Logarithms of the arguments that are numbers of no special kind."""
+        return {
+            f"`{name}`": np.log(np.abs(np.array(columns[name], float)))
+            for name, kind in self.behaviour.kinds.items()
+            if (kind == "gamma" or callable(kind))
+            and not any(callable(v) or np.ndim(v) for v in columns[name])
+        }
+
+    def _exponents(self, places):
+        exponents = {"1": 1, "-1": -1, "2": 2, "-2": -2}
+        kinds = self.behaviour.kinds
+        for place, (name, kind) in enumerate(kinds.items()):
+            if kind == "gamma":
+                cases = self.behaviour.cases
+                gamma = np.array([cases[i][place] for i in places])
+                exponents |= {
+                    name: gamma,
+                    f"-{name}": -gamma,
+                    f"({name} - 1)": gamma - 1,
+                    f"-({name} - 1)": 1 - gamma,
+                }
+        return exponents
+
+    def _labels(self, places):
+        """Return the places of positives and of negatives, if there are
+        labels.
+        """
+        behaviour = self.behaviour
+        for at, kind in enumerate(behaviour.kinds.values()):
+            if kind == "label":
+                labels = [behaviour.cases[i][at] for i in places]
+                pairs = list(zip(places, labels, strict=True))
+                return {
+                    "positives": [i for i, label in pairs if label],
+                    "negatives": [i for i, label in pairs if not label],
+                }
+        return {}
+
+    def _each_label(self, results, places):
+        """Amiss in a way of its own for each label, or right for one."""
+        found = {}
+        for label, own in self._labels(places).items():
+            if self._fits(results, self.behaviour.expected, own):
+                found[label] = "are right"
+            elif self._fits(results, [results[own[0]]] * len(results), own):
+                found[label] = f"all get {shown(results[own[0]])}"
+            elif said := self._argument_or_result(results, own) or (
+                self._power_of_something(results, own)
+            ):
+                found[label] = f"come{said[8:-1]}"
+        if len(found) == 2:
+            positives, negatives = found.values()
+            return f"Positives {positives}; negatives {negatives}."
+
+    def _one_label_only(self, results, places):
+        """Right for one label, and amiss for the other."""
+        for label, own in self._labels(places).items():
+            if self._fits(results, self.behaviour.expected, own):
+                said = _lower(self.behaviour.describe(results))
+                return f"{label.title()} are right, the others not: {said}"
+
+    def _one_side_only(self, results, places):
+        """Right where one argument is large, or small, or one number."""
+        behaviour = self.behaviour
+        right = np.array(
+            [
+                behaviour.alike(results[i], behaviour.expected[i])
+                for i in places
+            ]
+        )
+        if right.sum() < 3:
+            return None
+        for at, name in enumerate(behaviour.arguments):
+            values = [behaviour.cases[i][at] for i in places]
+            if any(callable(v) or np.ndim(v) for v in values):
+                continue
+            values = np.array(values, float)
+            good, bad = values[right], values[~right]
+            if good.min() > bad.max():
+                side = f"{name} is {good.min():.4g} or more"
+            elif good.max() < bad.min():
+                side = f"{name} is {good.max():.4g} or less"
+            elif len(set(good)) == 1 and good[0] not in bad:
+                side = f"{name} is {good[0]:.4g}"
+            else:
+                continue
+            said = behaviour.describe(results)
+            return f"Right only where {side}: {_lower(said)}"
+
+    def _not_finite(self, results, places):
+        """Infinite or NaN somewhere, and right elsewhere."""
+        behaviour = self.behaviour
+        lost = [i for i in places if not np.isfinite(results[i]).all()]
+        kept = [i for i in places if i not in lost]
+        if lost and self._fits(results, behaviour.expected, kept):
+            said = behaviour.describe(results)
+            return f"Right wherever it is finite: {_lower(said)}"
+
+    def _mostly(self, results):
+        """Right at most inputs; which is not, is said."""
+        behaviour = self.behaviour
+        pairs = zip(results, behaviour.expected, strict=True)
+        right = sum(behaviour.alike(a, b) for a, b in pairs)
+        if right > len(results) / 2:
+            said = _lower(behaviour.describe(results))
+            return f"Right at {right} of {len(results)} inputs; {said}"
+
+    def _unused(self, results, call):
+        """An argument that changes nothing, though it should."""
+        behaviour = self.behaviour
+        for at, name in enumerate(behaviour.arguments):
+            other = [c[at] for c in behaviour.cases[1:] + behaviour.cases[:1]]
+            cases = [
+                (*case[:at], value, *case[at + 1 :])
+                for case, value in zip(behaviour.cases, other, strict=True)
+            ]
+            try:
+                changed = call(cases)
+            except Exception:
+                continue
+            if behaviour.same(changed, results):
+                said = behaviour.describe(results)
+                return f"It does not depend on `{name}`: {_lower(said)}"
+
+
+def _evaluate(expression, **values):
+    try:
+        scope = {"log": np.log, "exp": np.exp, "sqrt": np.sqrt}
+        return eval(expression, scope, values)
+    except Exception:
+        return np.nan
+
+
+def _joined(results, places):
+    return np.concatenate([results[i].ravel() for i in places])
+
+
+def _factor_in_words(factor):
+    for value, said in CONSTANTS:
+        if abs(factor / value - 1) < 1e-4:
+            return said
+    return f"the result were multiplied by {factor:.4g}"
+
+
+def _power_in_words(name, exponent):
+    if exponent == "1":
+        return f"there were one factor {name} too many"
+    if exponent == "-1":
+        return f"a factor {name} were missing"
+    many = "missing" if exponent[0] == "-" else "there once too often"
+    return f"{name} to the power {exponent.lstrip('-')} were {many}"
+
+
+def _as_if(changes, start="It"):
+    """Return a sentence of all changes."""
+    joined = ", and as if ".join(changes)
+    return f"{start or 'It'} comes out as if {joined}."
+
+
+def _lower(sentence):
+    return sentence[0].lower() + sentence[1:]

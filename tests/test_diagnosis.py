@@ -1,0 +1,204 @@
+"""Wrong functions are told their own mistake; none is accepted."""
+
+import ast
+import random
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_exercises import QUESTIONS, fresh
+
+from focal_edu.exercises.questions import FunctionToWrite, source_of
+
+# Mutants that are refused by no check, because they are right as well.
+# The weights are divided by their mean, so a common factor cancels.
+EQUIVALENT = {
+    ("lesson_04.class_weights", "inverse = 2 / np.asarray(counts)"),
+    ("lesson_04.class_weights", "inverse = -1 / np.asarray(counts)"),
+}
+
+
+WRITTEN = tomllib.loads(
+    (Path(__file__).parent / "wrong_functions.toml").read_text()
+)
+FUNCTIONS = [
+    name for name, q in QUESTIONS.items() if isinstance(q, FunctionToWrite)
+]
+# What is said when nothing better is known: an input, and which side the
+# result is on.
+UNKNOWN = re.compile(
+    r"At .* your function gives .*(too (large|small)|is right|not right)\.$"
+)
+
+
+def diagnosed(feedback):
+    """Whether a refusal says what is wrong, and not only where."""
+    assert feedback.right is False, feedback
+    assert "Traceback" not in str(feedback)
+    return not UNKNOWN.match(feedback.message)
+
+
+def mutants(source):
+    """Every version of `source` with one small thing changed."""
+    tree = ast.parse(source)
+    arguments = [a.arg for a in tree.body[0].args.args]
+    for place, node in enumerate(ast.walk(tree)):
+        for number in range(len(variants(node, arguments))):
+            tree_again = ast.parse(source)
+            old = list(ast.walk(tree_again))[place]
+            new = variants(old, arguments)[number]
+            changed = Swap(old, new).visit(tree_again)
+            yield ast.unparse(ast.fix_missing_locations(changed))
+
+
+class Swap(ast.NodeTransformer):
+    def __init__(self, old, new):
+        self.old, self.new = old, new
+
+    def visit(self, node):
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div,
+    ast.Div: ast.Mult, ast.Pow: ast.Mult,
+}  # fmt: skip
+CALLS = {"log": "log10", "exp": "exp2", "sum": "mean", "max": "min"}
+
+
+def variants(node, arguments):
+    """What `node` may be changed to: sign, factor, constant, operands."""
+    if isinstance(node, ast.BinOp):
+        left, right, kind = node.left, node.right, type(node.op)
+        yours = [left, right, ast.BinOp(left, OPERATORS[kind](), right)]
+        if kind in (ast.Sub, ast.Div, ast.Pow):
+            yours.append(ast.BinOp(right, node.op, left))
+        return yours
+    if isinstance(node, ast.UnaryOp):
+        return [node.operand]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        values = {node.value + 1, -node.value, 0} - {node.value}
+        return [ast.Constant(value) for value in sorted(values)]
+    if isinstance(node, ast.Attribute) and node.attr in CALLS:
+        return [ast.Attribute(node.value, CALLS[node.attr], node.ctx)]
+    if isinstance(node, ast.Return):
+        return [ast.Return(ast.UnaryOp(ast.USub(), node.value))]
+    if isinstance(node, ast.Name) and node.id in arguments:
+        others = [name for name in arguments if name != node.id]
+        return [ast.Name(name, node.ctx) for name in others]
+    return []
+
+
+def made(question, source):
+    """The function that a source defines, with the solution's names."""
+    names = dict(question.function.__globals__)
+    exec(source, names)
+    return names[question.function.__name__]
+
+
+def written(name):
+    """The functions of `WRITTEN` for one exercise, by their source."""
+    entry = WRITTEN[name]
+    names = {"np": np, "sig": lambda x: 1 / (1 + np.exp(-x))}
+    names["soft"] = lambda z: np.exp(z) / np.exp(z).sum()
+    exec(PAIR, names)
+    for line in entry["wrong"].strip().splitlines():
+        yield line, eval(f"lambda {entry['arguments']}: {line}", names)
+
+
+PAIR = """
+def pair(x, y, gamma, loss, slope):
+    sign = 2 * y - 1
+    p_t = sig(sign * x)
+    return tuple(f(p_t, 1 - p_t, gamma, sign) for f in (loss, slope))
+def L(p, q, g, s):
+    return -(q**g) * np.log(p)
+def S(p, q, g, s):
+    return s * q**g * (g * p * np.log(p) - q)
+"""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_small_change_of_a_solution_is_refused_and_named(name):
+    question, named, tried = fresh(name), 0, 0
+    for source in mutants(source_of(question.function)):
+        feedback = question.check(made(question, source))
+        if feedback.right:
+            assert any(
+                name == other and line in source for other, line in EQUIVALENT
+            ), source
+        else:
+            tried, named = tried + 1, named + diagnosed(feedback)
+    assert tried >= 8 and named >= 0.9 * tried
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_two_changes_at_once_are_refused_and_named(name):
+    question, named, tried = fresh(name), 0, 0
+    singles = list(mutants(source_of(question.function)))
+    pairs = {pair for single in singles for pair in mutants(single)}
+    for source in random.Random(0).sample(sorted(pairs), 12):
+        mutant = made(question, source)
+        feedback = question.check(mutant)
+        if feedback.right:  # two changes that cancel
+            cases = question.behaviour.cases
+            right, other = question.function, mutant
+            assert all(
+                np.allclose(right(*case), other(*case)) for case in cases
+            ), source
+        else:
+            tried, named = tried + 1, named + diagnosed(feedback)
+    assert named >= 0.8 * tried
+
+
+def test_what_readers_write_is_refused_and_named():
+    named = {}
+    for name in WRITTEN:
+        question = fresh(name)
+        found = [diagnosed(question.check(f)) for _, f in written(name)]
+        named.setdefault(name.split(".")[0], []).extend(found)
+        assert len(found) >= 10 and sum(found) >= 0.7 * len(found), name
+    print({lesson: f"{sum(n)} of {len(n)}" for lesson, n in named.items()})
+    count = sum(map(len, named.values()))
+    assert sum(map(sum, named.values())) >= 0.85 * count
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_diagnosis_holds_the_solution(name):
+    question = fresh(name)
+    source = source_of(question.function)
+    secret = source.split("return ")[-1].strip().replace(" ", "")
+    for mutant in mutants(source):
+        message = question.check(made(question, mutant)).message
+        assert secret not in message.replace(" ", "")
+
+
+ELEMENTWISE = [n for n in FUNCTIONS if QUESTIONS[n].behaviour.elementwise]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("reduce", [np.mean, np.sum])
+def test_a_function_that_reduces_is_refused(name, reduce):
+    question = fresh(name)
+    solution = question.function
+
+    def reducing(*arguments):
+        result = np.array(solution(*arguments))
+        return reduce(result, axis=-1) if np.ndim(arguments[0]) else result
+
+    feedback = question.check(reducing)
+    assert feedback.right is False
+    assert reduce.__name__ in feedback.message
+
+
+def test_a_function_of_single_numbers_is_right():
+    from math import log
+
+    def loss(p, y, gamma):
+        if y == 1:
+            return -((1 - p) ** gamma) * log(p)
+        return -(p**gamma) * log(1 - p)
+
+    assert fresh("lesson_01.binary_focal_loss").check(loss).right
