@@ -126,6 +126,24 @@ def test_one_form_of_six_survives():
     assert sound == [question("09.survivor").answer]
 
 
+def test_what_the_forms_give_at_17():
+    blended, ce_and_sigmoid = defined_in("09", "blended", "ce_and_sigmoid")
+    x = torch.tensor([17.0], requires_grad=True)
+    y = torch.ones(1)
+    assert blended(x, y, 2).isnan() and ce_and_sigmoid(x, y, 0.5) == 0
+    ce_and_sigmoid(x, y, 0.5).backward()
+    assert x.grad.isnan()
+    assert question("09.blended_zero").answer == "NaN"
+    assert question("09.square_root").answer == "NaN"
+
+
+def test_the_sound_form_has_wrong_digits_in_bfloat16():
+    (form,) = defined_in("09", "from_logs")
+    checks = examine_sigmoid(form, torch.bfloat16, order=1)
+    assert set(outcomes(checks)) == {"right", "inaccurate"}
+    assert question("09.in_bfloat16").answer == "wrong digits appear"
+
+
 def test_the_usual_loss_keeps_four_arrays_or_more():
     (usual,) = defined_in("10", "usual")
     x, y = benchmark.detection_logits(1000)

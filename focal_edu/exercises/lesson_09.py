@@ -221,6 +221,85 @@ clipped_slope = Number(
     "ones that teach nothing.",
 )
 
+blended_zero = Choice(
+    "what `blended` returns for a positive at x = 17",
+    {
+        "7.1e-23, the right value": (
+            "That needs 1 - p with its digits, and p has rounded to 1 there."
+        ),
+        "0": (
+            "Its first term is 0; look at what the second one multiplies "
+            "when y is 1 and p is 1."
+        ),
+        "infinity": (
+            "An infinite logarithm does occur, but it is multiplied by "
+            "something first."
+        ),
+        "NaN": RIGHT,
+    },
+    hints=(
+        "Write down both terms with p = 1 and y = 1.",
+        "The second term is (1 - y) times log(1 - p), which is zero times "
+        "minus infinity.",
+    ),
+    why="At 17 p has rounded to 1. The term for negatives is then zero times "
+    "the logarithm of zero. That product is not a number, and neither is a "
+    "sum that contains it.",
+)
+
+square_root = Choice(
+    "the gradient of `ce_and_sigmoid` at 17, γ = 0.5",
+    {
+        "−1.3e-11, the right one": (
+            "That needs 1 - p_t with its digits, and p_t has rounded to 1."
+        ),
+        "0": (
+            "The loss is 0 there; the gradient multiplies a slope of the "
+            "square root, which is no finite number at 0."
+        ),
+        "minus infinity": (
+            "The slope of the square root is infinite at 0, but what is it "
+            "multiplied by?"
+        ),
+        "NaN": RIGHT,
+    },
+    hints=(
+        "What is the slope of a square root at 0?",
+        "It is infinite, and the chain rule multiplies it by the cross "
+        "entropy, which has rounded to 0.",
+    ),
+    why="At 17 the factor is the square root of 0, whose slope is infinite. "
+    "The chain rule multiplies it by a cross entropy of 0. Infinity times "
+    "zero is not a number.",
+)
+
+in_bfloat16 = Choice(
+    "the panel of `from_logs` in bfloat16",
+    {
+        "it stays white: it makes no probability": (
+            "Making no probability keeps it finite; but each step still "
+            "rounds, to about 2 digits."
+        ),
+        "wrong digits appear": RIGHT,
+        "NaN appears on the right": (
+            "NaN came from powers and products with zero, and it has none of "
+            "these in any type."
+        ),
+        "it becomes infinite on the left": (
+            "bfloat16 has the exponent range of float32, so the loss fits."
+        ),
+    },
+    hints=(
+        "It never forms a power or a probability. Does each of its steps "
+        "round?",
+        "bfloat16 has about 2 digits, and right means the number that the "
+        "true one rounds to: several roundings in a row miss it.",
+    ),
+    why="No step of it overflows or divides by zero, in any type. But every "
+    "step rounds to about 2 digits. Several roundings in a row end next to "
+    "the right number.",
+)
+
 late_rounding = Fault(
     {
         "def focal_loss(x, y, gamma=2):": "",
