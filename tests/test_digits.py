@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from focal_edu import digits
-from focal_edu.digits import detection_scenes, rare_digit
+from focal_edu.digits import detection_scenes, digit_pairs, rare_digit
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -80,3 +80,16 @@ def test_a_bad_scene_is_refused_by_name(bad):
     arguments = {"part": "train", "count": 1} | bad
     with pytest.raises(ValueError, match=next(iter(bad))):
         detection_scenes(**arguments)
+
+
+def test_one_canvas_of_two_digits_is_a_set():
+    split = digit_pairs(train=2, test=1)
+    assert [len(part) for part in split] == [2, 2, 1, 1]
+    assert split.test_images.shape == (1, 128)
+    assert split.test_labels.sum() == 2
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_set_without_a_canvas_is_refused(name):
+    with pytest.raises(ValueError, match=name):
+        digit_pairs(**{name: 0})

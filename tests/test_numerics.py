@@ -11,6 +11,7 @@ from focal_edu import accuracy, gradients, reference
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 DTYPES = tuple(accuracy.TOLERANCES)
+OFF = dict(zip(DTYPES, (1e-12, 1e-4, 2**-6, 2**-9), strict=True))
 
 
 def ours_sigmoid(x, y, gamma):
@@ -150,6 +151,22 @@ def test_the_textbook_form_fails():
     checks = accuracy.examine_sigmoid(textbook, torch.float32)
     counts = accuracy.outcomes(checks)
     assert min(counts[k] for k in ("inaccurate", "zero", "inf", "nan")) > 50
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_loss_a_little_off_is_never_called_right(dtype):
+    """By four units in the last place of a half precision, or by more."""
+    least = 2**-24 if dtype == torch.float16 else torch.finfo(dtype).tiny
+    for sign in (-1, 1):
+
+        def off(x, y, gamma, sign=sign):
+            loss = ours_sigmoid(x, y, gamma) * (1 + sign * OFF[dtype])
+            return loss + sign * 3 * least
+
+        found = accuracy.outcomes(
+            accuracy.examine_sigmoid(off, dtype, order=0)
+        )
+        assert found["right"] == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
