@@ -1,20 +1,26 @@
 """The questions: right answers pass by every route, wrong ones are told
 which mistake they are, and nothing gives the answer away or raises."""
 
+import ast
 import copy
+import csv
+import os
+import re
+import subprocess
 import sys
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import autograd.numpy as anp
+import nbformat
 import numpy as np
 import pytest
 from autograd import grad
 
 from focal_edu import exercises
-from focal_edu.exercises import looking_back
+from focal_edu.exercises import hand_in, looking_back, questions
 from focal_edu.exercises.feedback import Feedback
 from focal_edu.exercises.questions import (
     HABITS,
@@ -27,6 +33,7 @@ from focal_edu.exercises.questions import (
 )
 from focal_edu.exercises.rules import numbers_in
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = {
     path.stem: import_module(f"{exercises.__name__}.{path.stem}")
     for path in sorted(Path(exercises.__file__).parent.glob("lesson_*.py"))
@@ -46,7 +53,7 @@ def of_kind(*kinds):
 
 def fresh(name):
     question = copy.copy(QUESTIONS[name])
-    question.said = []
+    question.forget()
     return question
 
 
@@ -222,11 +229,25 @@ def test_a_teacher_can_switch_solutions_off(name, monkeypatch):
     question = fresh(name)
     shown = str(question.solution())
     assert question.why in shown and question.answer in shown
-    monkeypatch.setenv(SWITCH, "off")
-    hidden = str(question.solution())
-    assert SWITCH in hidden and "teacher" in hidden
-    assert question.why not in hidden
+    monkeypatch.setattr(questions, "SWITCHED_OFF", True)
+    hidden = f"{question.solution()} {question.why} {question.answer}"
+    assert hidden.count(SWITCH) == 3 and "teacher" in hidden
+    assert question._why not in hidden and question._answer not in hidden
     assert question.check(right_answer(question)).right
+
+
+@pytest.mark.parametrize(
+    "value", [" off ", "OFF", "none", "0", "No", "on", ""]
+)
+def test_the_switch_is_read_whatever_its_spaces(value):
+    code = f"import {questions.__name__} as q; print(q.SWITCHED_OFF)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {SWITCH: value},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(value not in ("on", ""))
 
 
 def test_predictions_are_remembered_beside_what_happened():
@@ -244,6 +265,64 @@ def test_predictions_are_remembered_beside_what_happened():
     assert said[module.hard_share.about] == "50 per cent"
     assert ">50 per cent</td>" in table._repr_html_()
     assert str(table).startswith("prediction")
+
+
+def test_what_is_handed_in_says_what_was_done(tmp_path):
+    own = [n for n in QUESTIONS if n.startswith("lesson_01.")]
+    module = SimpleNamespace(**{n.split(".")[1]: fresh(n) for n in own})
+    module.__name__ = "focal_edu.exercises.lesson_01"
+    module.largest_loss.check("e")
+    module.largest_loss.check("d")
+    module.largest_loss.hint()
+    module.batch_loss.check(2)
+    module.batch_loss.solution()
+    hand_in(module, tmp_path / "ada.csv")
+    with open(tmp_path / "ada.csv", encoding="utf-8") as file:
+        rows = {row["question"]: row for row in csv.DictReader(file)}
+    assert list(rows) == [n.split(".")[1] for n in own]
+    first = rows["largest_loss"]
+    assert (first["tries"], first["right"], first["hints"]) == ("2", "1", "1")
+    assert first["said"].startswith("a tie") and ", then " in first["said"]
+    assert rows["batch_loss"]["solution"] == "1"
+    assert rows["batch_loss"]["right"] == "0"
+
+
+def cells_of(lesson):
+    (path,) = NOTEBOOKS.glob(f"{lesson.removeprefix('lesson_')}_*.ipynb")
+    return nbformat.read(path, 4).cells
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_questions_stand_in_the_order_of_the_lesson(lesson):
+    code = [c.source for c in cells_of(lesson) if c.cell_type == "code"]
+    asked = re.findall(r"\bex\.(\w+)\.check\(", "\n".join(code))
+    own = [n.split(".")[1] for n in QUESTIONS if n.startswith(lesson)]
+    assert own == list(dict.fromkeys(asked))
+
+
+@of_kind(FunctionToWrite)
+def test_a_solution_runs_where_it_is_pasted(name, monkeypatch):
+    """In the notebook's names, which may lack NumPy."""
+    question = fresh(name)
+    notebook = ModuleType("__main__")
+    for cell in cells_of(name.split(".")[0]):
+        if cell.cell_type == "code":
+            for line in ast.parse(cell.source).body:
+                if isinstance(line, ast.Import | ast.ImportFrom):
+                    exec(ast.unparse(line), vars(notebook))
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    exec(question.solution().listing, vars(notebook))
+    pasted = vars(notebook)[question.function.__name__]
+    assert question.check(pasted).right
+
+
+@of_kind(Fault)
+def test_a_fault_can_be_copied_and_run(name):
+    question = fresh(name)
+    names = {}
+    exec(question.copy().listing, names)
+    assert list(names)[-1] == question.about
+    assert "1  " not in question.copy().listing
 
 
 def test_html_is_escaped_and_code_is_marked():

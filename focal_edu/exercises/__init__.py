@@ -6,9 +6,11 @@
     ex.largest_loss.hint()       # a nudge; called again, nearly all
     ex.largest_loss.solution()   # the answer, and why
     looking_back(ex)             # what you predicted beside what happened
+    hand_in(ex, "ada_01.csv")    # a file of what you answered, as homework
 
 Put ``...`` for an answer that you do not have yet. A teacher switches every
-solution off with the environment variable ``FOCAL_EDU_SOLUTIONS=off``.
+solution off with the environment variable ``FOCAL_EDU_SOLUTIONS=off``, set
+where JupyterLab is started.
 
 Whatever a function to be checked does, no traceback is shown: a function
 that raises is told so in a sentence. One that never ends is yours to stop,
@@ -16,6 +18,6 @@ with the notebook's stop button, and is then told so too. A function that
 ends the process itself cannot be caught.
 """
 
-from .feedback import looking_back
+from .feedback import hand_in, looking_back
 
-__all__ = ["looking_back"]
+__all__ = ["hand_in", "looking_back"]

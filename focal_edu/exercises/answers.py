@@ -30,6 +30,7 @@ SPELLINGS = [
     (r"[·×](?=\s*\d)", "*"),
     (r"\^", "**"),
     (r"^(about|around|roughly|circa|ca\.?|approx\.?|≈|~|=)\s*", ""),
+    (r"^(line|l|no\.?)\s*(?=\d)", ""),
     (r"(?<=\d)[  '_](?=\d{3}(?!\d))", ""),
 ]
 PER_CENT = re.compile(r"\s*(%|per ?cent|percent)\.?$")
@@ -60,6 +61,9 @@ def read_letter(answer, choices):
         raise Unread(f'There is no choice "{one[2]}": {asked}')
     if re.fullmatch(r"\W*[a-h](\W+(and|or)?\W*[a-h])+\W*", said):
         raise Unread(f"That is more than one letter: {asked}")
+    alone = re.findall(r"\b[b-h]\b", said)
+    if len(alone) == 1 and alone[0] in choices:  # as in "I think b"
+        return alone[0]
     raise Unread(f"No letter can be read in that: {asked}")
 
 
@@ -78,7 +82,7 @@ def read_number(answer):
             answer = answer.item()
         return float(answer), False
     except OverflowError:
-        return math.copysign(math.inf, answer), False
+        return math.inf if answer > 0 else -math.inf, False
     except Exception:
         pass
     kind = f"has type {type(answer).__name__}"

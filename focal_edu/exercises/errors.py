@@ -29,6 +29,10 @@ ABOUT_KIND = re.compile(
     r"|loop of ufunc does not support|object is not iterable"
 )
 
+# Not to be had by handing over a tensor: the function must make its own.
+OF_A_TENSOR = re.compile(r"has no attribute '(backward|grad)'")
+UNBOUND = re.compile(r"local variable '(\w+)'")
+
 
 class Trouble(Exception):
     """A function gave no numbers; the argument says why, in a sentence.
@@ -48,9 +52,10 @@ def trouble_of(error, function, place):
     """Return the `Trouble` that an error at a `place` is."""
     said = " ".join(str(error).split())
     kind = isinstance(error, TypeError | AttributeError | IndexError)
+    kind = kind and ABOUT_KIND.search(said) and not OF_A_TENSOR.search(said)
     return Trouble(
         _sentence(error, said, function, place),
-        kind and bool(ABOUT_KIND.search(said)),
+        bool(kind),
         _line_reached(error, function),
         isinstance(error, ArithmeticError) or "domain error" in said,
     )
@@ -67,6 +72,9 @@ def uses_xor(function):
 
 
 def _sentence(error, said, function, place):
+    if isinstance(error, UnboundLocalError) and UNBOUND.search(said):
+        name = UNBOUND.search(said)[1]
+        return f"At {place} your function uses `{name}`, which has no value."
     if isinstance(error, NameError) and getattr(error, "name", None):
         return _not_defined(error, function)
     if isinstance(error, TypeError) and uses_xor(function):
@@ -74,19 +82,16 @@ def _sentence(error, said, function, place):
     if isinstance(error, RecursionError):
         return "Your function calls itself without end."
     reason = f"raises {type(error).__name__}: {said}".rstrip(": ")
-    attribute = re.search(r"attribute '(backward|grad|requires_grad)", said)
-    if attribute and isinstance(error, AttributeError):
+    if attribute := OF_A_TENSOR.search(said):
         reason += (
             f". Only a PyTorch tensor has `{attribute[1]}`, and that is a "
-            "number or an array: make a tensor of it first"
+            "number or an array: make a tensor of the argument first."
         )
     return f"At {place} your function {reason}"
 
 
 def _not_defined(error, function):
     name = error.name
-    if isinstance(error, UnboundLocalError):
-        return f"Your function uses `{name}` before it gives it a value."
     sentence = f"`{name}` is not defined in this notebook"
     if name in IMPORTS:
         return f"{sentence}: it needs `{IMPORTS[name]}`."

@@ -1,5 +1,6 @@
 """What a question says, as text for a terminal and HTML for a notebook."""
 
+import csv
 import html
 import re
 
@@ -61,15 +62,50 @@ class Table:
         return f"<table>{row(self.head, 'th')}{body}</table>"
 
 
+def questions_of(lesson):
+    """Return a lesson's questions by name, in the order of the lesson."""
+    return {n: q for n, q in vars(lesson).items() if hasattr(q, "said")}
+
+
 def looking_back(lesson):
     """Return the predictions made in a lesson beside what happened.
 
-    `lesson` is a module of this package. What you said first counts; it is
-    remembered until the kernel restarts.
+    `lesson` is a module of this package. What you said first and what you
+    said last are shown; they are remembered until the kernel restarts.
     """
-    questions = [q for q in vars(lesson).values() if hasattr(q, "happened")]
     rows = [
-        (q.about, ", then ".join(q.said) or "no prediction", q.happened)
-        for q in questions
+        (question.about, _first_and_last(question.said), question.happened)
+        for question in questions_of(lesson).values()
+        if hasattr(question, "happened")
     ]
     return Table(("prediction", "you said", "what happened"), rows)
+
+
+def hand_in(lesson, path):
+    """Write what was answered in a lesson to a file, for a teacher.
+
+    Parameters
+    ----------
+    lesson : module of this package
+    path : str or Path
+        Of the CSV file: a row a question, with how often it was tried,
+        whether it was right at last, the hints taken, whether the solution
+        was looked at, and the first and last prediction.
+    """
+    head = "lesson question tries right hints solution said".split()
+    name = lesson.__name__.rpartition(".")[2]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for key, q in questions_of(lesson).items():
+            seen = (int(q.solved), q.hints_given, int(q.solution_seen))
+            said = _first_and_last(q.said)
+            writer.writerow((name, key, q.tries, *seen, said))
+    return Feedback("Written", f"{path} is the file to hand in.")
+
+
+def _first_and_last(said):
+    if not said:
+        return "no prediction"
+    first, *_, last = said if len(said) > 1 else said * 2
+    return first if first == last else f"{first}, then {last}"

@@ -23,6 +23,14 @@ from .errors import XOR, Trouble, uses_xor
 from .feedback import Feedback
 
 SWITCH = "FOCAL_EDU_SOLUTIONS"
+# Read once: what a cell sets after the import changes nothing.
+SWITCHED_OFF = os.environ.get(SWITCH, "").strip().lower() in (
+    *("off", "0", "no", "none", "false"),
+)
+NO_SOLUTION = (
+    "your teacher has switched the solutions off for this class, by the "
+    f"environment variable {SWITCH}; the hints are left."
+)
 RIGHT = "right"  # in place of a reply: this choice is the right one
 
 # What is done to a right number by habits that no question is safe from.
@@ -56,13 +64,18 @@ class Question:
     least_wrong = 4
 
     def __init__(self, about, *, hints, why):
-        self.about, self.hints, self.why = about, hints, why
-        self.hints_given = 0
+        self.about, self.hints, self._why = about, hints, why
+        self.forget()
+
+    def forget(self):
+        """Forget what was answered, and which hints were given."""
+        self.said, self.tries, self.solved = [], 0, False
+        self.hints_given, self.solution_seen = 0, False
 
     def _follow_rules(self):
         rules.good_replies(self.replies, self.least_wrong)
         rules.good_hints(self.hints)
-        rules.good_reason(self.why)
+        rules.good_reason(self._why)
 
     @property
     def replies(self):
@@ -83,6 +96,8 @@ class Question:
             mistake = "You stopped your function: does a loop never end?"
         except Exception as error:  # whatever an answer holds, no traceback
             mistake = f"That is no answer: it raises {type(error).__name__}."
+        self.tries += 1
+        self.solved = self.solved or not mistake
         if not mistake:
             return Feedback("Right", self.praise, right=True)
         return Feedback("Not yet", mistake, self.listing, right=False)
@@ -95,13 +110,20 @@ class Question:
 
     def solution(self):
         """Return the answer and why, unless a teacher switched it off."""
-        if os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false"):
-            return Feedback(
-                "Solution",
-                "your teacher has switched the solutions off for this class, "
-                f"by the environment variable {SWITCH}; the hints are left.",
-            )
+        if SWITCHED_OFF:
+            return Feedback("Solution", NO_SOLUTION)
+        self.solution_seen = True
         return Feedback("Solution", self.why, self.answer)
+
+    @property
+    def why(self):
+        """Why the truth is true, unless a teacher switched it off."""
+        return NO_SOLUTION if SWITCHED_OFF else self._why
+
+    @property
+    def answer(self):
+        """The answer in words, unless a teacher switched it off."""
+        return NO_SOLUTION if SWITCHED_OFF else self._answer
 
     def __repr__(self):
         return self.listing or repr(self._waiting())
@@ -148,14 +170,13 @@ class Choice(Question):
         right = [letter for letter in letters if letter not in self.wrong]
         rules.require(len(right) == 1, "one choice is RIGHT", about)
         (self.truth,) = right
-        self.answer = self.happened = self.choices[self.truth]
+        self._answer = self.happened = self.choices[self.truth]
         self.listing = "\n".join(f"{k}  {v}" for k, v in self.choices.items())
         self.waits_for = (
             f'put one letter, "a" to "{max(letters)}", in place of `...`.'
         )
-        self.said = []
         self._follow_rules()
-        rules.no_text_says(self.answer, [*self.replies, self.hints[0]])
+        rules.no_text_says(self._answer, [*self.replies, self.hints[0]])
 
     def _mistake(self, answer):
         letter = read_letter(answer, self.choices)
@@ -186,8 +207,8 @@ class Number(Question):
     def __init__(self, about, truth, *, wrong, within=0.0, unit="", **parts):
         super().__init__(about, **parts)
         self.truth, self.within, self.unit = float(truth), within, unit
-        self.wrong, self.said = wrong, []
-        self.answer = self.happened = self._in_words(self.truth)
+        self.wrong = wrong
+        self._answer = self.happened = self._in_words(self.truth)
         kind = f"number ({unit})" if unit else "number"
         self.waits_for = f"put one {kind} in place of `...`."
         self._follow_rules()
@@ -274,15 +295,26 @@ class FunctionToWrite(Question):
 
     It is made by decorating its solution, whose source is what
     ``.solution()`` shows. In `wrong` the answers are functions, in pairs
-    with their sentences; `routes` are other right functions, in which a
+    with their sentences. `predicts` is the answer in a line, for a function
+    that is a prediction; `routes` are other right functions, in which a
     reader may have made a mistake; `meaning` says what the names mean that
     the solution gives to its parts.
     """
 
     def __init__(
-        self, solution, behaviour, *, wrong, routes=(), meaning=None, **parts
+        self,
+        solution,
+        behaviour,
+        *,
+        wrong,
+        predicts="",
+        routes=(),
+        meaning=None,
+        **parts,
     ):
-        super().__init__(solution.__name__, **parts)
+        super().__init__(solution.__name__.replace("_", " "), **parts)
+        if predicts:
+            self.happened = predicts
         self.function, self.behaviour = solution, behaviour
         self.wrong, self.routes = wrong, routes
         self.meaning = meaning or {}
@@ -300,7 +332,7 @@ class FunctionToWrite(Question):
         return [sentence for _, sentence in self.wrong]
 
     @property
-    def answer(self):
+    def _answer(self):
         return with_imports(source_of(self.function))
 
     def _mistake(self, answer):
@@ -313,7 +345,9 @@ class FunctionToWrite(Question):
         behaviour = self.behaviour
         results, convert = behaviour.tried(answer)
         if behaviour.same(results, behaviour.expected):
+            self.said.append("a right function")
             return self._in_batch(answer)
+        self.said.append("another function")
         if uses_xor(answer):
             return XOR
 
@@ -396,7 +430,7 @@ class Fault(Question):
         self.numbered = "\n".join(
             f"{number}  {line}" for number, line in enumerate(self.lines, 1)
         )
-        self.answer = f"{self.line}  {self.repaired[self.line - 1]}"
+        self._answer = f"{self.line}  {self.repaired[self.line - 1]}"
         self.waits_for = "put the number of a line in place of `...`."
         self._follow_rules()
         texts = [*self.replies, self.hints[0]]
