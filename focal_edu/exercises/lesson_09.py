@@ -2,13 +2,42 @@
 
 import numpy as np
 
+
 from ..reference import log_sigmoid, sigmoid_focal_loss
+
+
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
 def _far(rng):
     """A logit, as often near zero as far out on either side."""
     return round(float(rng.choice([-1, 1]) * 10 ** rng.uniform(-1, 3)), 2)
+
+
+first_infinity = Number(
+    "where log(1 − p) first fails, float32",
+    17,
+    within=0.6,
+    unit="the logit, rounded to a whole number",
+    wrong={
+        89: "There exp(x) overflows; 1 - p is zero long before.",
+        37: "That is where it fails in float64, with its 53 bits.",
+        24: "Those are the bits of a float32; the logit counts in powers of "
+        "e and not of 2.",
+        7: "Those are its decimal digits; the logit counts in powers of e "
+        "and not of 10.",
+        128: "That is the largest exponent; what counts is how close to 1 a "
+        "number can be.",
+    },
+    hints=(
+        "1 - p is about exp(-x). When does 1 - exp(-x) round to 1?",
+        "p is 1 / (1 + exp(-x)), and the sum rounds to 1 when exp(-x) is no "
+        "more than 2 to the power -24: solve for x.",
+    ),
+    why="Just above 1, float32 numbers are 2 to the power -23 apart. When "
+    "exp(-x) is at most half of that, 1 + exp(-x) rounds to 1, and so does "
+    "p. That begins at 24 times the natural logarithm of 2, 16.64.",
+)
 
 
 survivor = Choice(
@@ -46,29 +75,110 @@ survivor = Choice(
     "takes an exponential where the others take a power.",
 )
 
-first_infinity = Number(
-    "where log(1 − p) first fails, float32",
-    17,
-    within=0.6,
-    unit="the logit, rounded to a whole number",
+
+clipped_slope = Number(
+    "the gradient of a hopeless example after a clip",
+    0,
     wrong={
-        89: "There exp(x) overflows; 1 - p is zero long before.",
-        37: "That is where it fails in float64, with its 53 bits.",
-        24: "Those are the bits of a float32; the logit counts in powers of "
-        "e and not of 2.",
-        7: "Those are its decimal digits; the logit counts in powers of e "
-        "and not of 10.",
-        128: "That is the largest exponent; what counts is how close to 1 a "
-        "number can be.",
+        1: "That is cross entropy's without the clip; what does a constant "
+        "have for a slope?",
+        -1: "That is where cross entropy's slope tends without the clip: "
+        "look at what p is replaced by.",
+        16.118: "That is the capped loss; asked for is how it changes.",
+        1e-7: "That is the clip itself; how does the loss change while p "
+        "stays there?",
+        1e7: "That is the slope of the logarithm at the clip; but p no "
+        "longer moves.",
     },
     hints=(
-        "1 - p is about exp(-x). When does 1 - exp(-x) round to 1?",
-        "p is 1 / (1 + exp(-x)), and the sum rounds to 1 when exp(-x) is no "
-        "more than 2 to the power -24: solve for x.",
+        "Beyond the clip, does the loss change when the logit changes?",
+        "A loss that is the same for all worse logits is flat.",
     ),
-    why="Just above 1, float32 numbers are 2 to the power -23 apart. When "
-    "exp(-x) is at most half of that, 1 + exp(-x) rounds to 1, and so does "
-    "p. That begins at 24 times the natural logarithm of 2, 16.64.",
+    why="Beyond the clip p is replaced by a constant. A constant does not "
+    "change with the logit. So the examples that are furthest off are the "
+    "ones that teach nothing.",
+)
+
+
+blended_zero = Choice(
+    "what `blended` returns for a positive at x = 17",
+    {
+        "7.1e-23, the right value": (
+            "That needs 1 - p with its digits, and p has rounded to 1 there."
+        ),
+        "0": (
+            "Its first term is 0; look at what the second one multiplies "
+            "when y is 1 and p is 1."
+        ),
+        "infinity": (
+            "An infinite logarithm does occur, but it is multiplied by "
+            "something first."
+        ),
+        "NaN": RIGHT,
+    },
+    hints=(
+        "Write down both terms with p = 1 and y = 1.",
+        "The second term is (1 - y) times log(1 - p), which is zero times "
+        "minus infinity.",
+    ),
+    why="At 17 p has rounded to 1. The term for negatives is then zero times "
+    "the logarithm of zero. That product is not a number, and neither is a "
+    "sum that contains it.",
+)
+
+
+square_root = Choice(
+    "the gradient of `ce_and_sigmoid` at 17, γ = 0.5",
+    {
+        "−1.3e-11, the right one": (
+            "That needs 1 - p_t with its digits, and p_t has rounded to 1."
+        ),
+        "0": (
+            "The loss is 0 there; the gradient multiplies a slope of the "
+            "square root, which is no finite number at 0."
+        ),
+        "minus infinity": (
+            "The slope of the square root is infinite at 0, but what is it "
+            "multiplied by?"
+        ),
+        "NaN": RIGHT,
+    },
+    hints=(
+        "What is the slope of a square root at 0?",
+        "It is infinite, and the chain rule multiplies it by the cross "
+        "entropy, which has rounded to 0.",
+    ),
+    why="At 17 the factor is the square root of 0, whose slope is infinite. "
+    "The chain rule multiplies it by a cross entropy of 0. Infinity times "
+    "zero is not a number.",
+)
+
+
+in_bfloat16 = Choice(
+    "the panel of `from_logs` in bfloat16",
+    {
+        "it stays white: it makes no probability": (
+            "Making no probability keeps it finite; but each step still "
+            "rounds, to about 2 digits."
+        ),
+        "wrong digits appear": RIGHT,
+        "NaN appears on the right": (
+            "NaN came from powers and products with zero, and it has none of "
+            "these in any type."
+        ),
+        "it becomes infinite on the left": (
+            "bfloat16 has the exponent range of float32, so the loss fits."
+        ),
+    },
+    hints=(
+        "It never forms a power or a probability. Does each of its steps "
+        "round?",
+        "bfloat16 has about 2 digits, and right means the number that the "
+        "true one rounds to: several roundings in a row miss it.",
+    ),
+    why="No step of it overflows or divides by zero, in any type. But every "
+    "step rounds to about 2 digits. Several roundings in a row end next to "
+    "the right number.",
 )
 
 
@@ -197,108 +307,6 @@ def stable_focal_loss(x, gamma):
     log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
     return -np.exp(gamma * log_q) * log_p
 
-
-clipped_slope = Number(
-    "the gradient of a hopeless example after a clip",
-    0,
-    wrong={
-        1: "That is cross entropy's without the clip; what does a constant "
-        "have for a slope?",
-        -1: "That is where cross entropy's slope tends without the clip: "
-        "look at what p is replaced by.",
-        16.118: "That is the capped loss; asked for is how it changes.",
-        1e-7: "That is the clip itself; how does the loss change while p "
-        "stays there?",
-        1e7: "That is the slope of the logarithm at the clip; but p no "
-        "longer moves.",
-    },
-    hints=(
-        "Beyond the clip, does the loss change when the logit changes?",
-        "A loss that is the same for all worse logits is flat.",
-    ),
-    why="Beyond the clip p is replaced by a constant. A constant does not "
-    "change with the logit. So the examples that are furthest off are the "
-    "ones that teach nothing.",
-)
-
-blended_zero = Choice(
-    "what `blended` returns for a positive at x = 17",
-    {
-        "7.1e-23, the right value": (
-            "That needs 1 - p with its digits, and p has rounded to 1 there."
-        ),
-        "0": (
-            "Its first term is 0; look at what the second one multiplies "
-            "when y is 1 and p is 1."
-        ),
-        "infinity": (
-            "An infinite logarithm does occur, but it is multiplied by "
-            "something first."
-        ),
-        "NaN": RIGHT,
-    },
-    hints=(
-        "Write down both terms with p = 1 and y = 1.",
-        "The second term is (1 - y) times log(1 - p), which is zero times "
-        "minus infinity.",
-    ),
-    why="At 17 p has rounded to 1. The term for negatives is then zero times "
-    "the logarithm of zero. That product is not a number, and neither is a "
-    "sum that contains it.",
-)
-
-square_root = Choice(
-    "the gradient of `ce_and_sigmoid` at 17, γ = 0.5",
-    {
-        "−1.3e-11, the right one": (
-            "That needs 1 - p_t with its digits, and p_t has rounded to 1."
-        ),
-        "0": (
-            "The loss is 0 there; the gradient multiplies a slope of the "
-            "square root, which is no finite number at 0."
-        ),
-        "minus infinity": (
-            "The slope of the square root is infinite at 0, but what is it "
-            "multiplied by?"
-        ),
-        "NaN": RIGHT,
-    },
-    hints=(
-        "What is the slope of a square root at 0?",
-        "It is infinite, and the chain rule multiplies it by the cross "
-        "entropy, which has rounded to 0.",
-    ),
-    why="At 17 the factor is the square root of 0, whose slope is infinite. "
-    "The chain rule multiplies it by a cross entropy of 0. Infinity times "
-    "zero is not a number.",
-)
-
-in_bfloat16 = Choice(
-    "the panel of `from_logs` in bfloat16",
-    {
-        "it stays white: it makes no probability": (
-            "Making no probability keeps it finite; but each step still "
-            "rounds, to about 2 digits."
-        ),
-        "wrong digits appear": RIGHT,
-        "NaN appears on the right": (
-            "NaN came from powers and products with zero, and it has none of "
-            "these in any type."
-        ),
-        "it becomes infinite on the left": (
-            "bfloat16 has the exponent range of float32, so the loss fits."
-        ),
-    },
-    hints=(
-        "It never forms a power or a probability. Does each of its steps "
-        "round?",
-        "bfloat16 has about 2 digits, and right means the number that the "
-        "true one rounds to: several roundings in a row miss it.",
-    ),
-    why="No step of it overflows or divides by zero, in any type. But every "
-    "step rounds to about 2 digits. Several roundings in a row end next to "
-    "the right number.",
-)
 
 late_rounding = Fault(
     {

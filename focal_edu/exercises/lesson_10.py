@@ -2,9 +2,15 @@
 
 import numpy as np
 
+
 from ..gradients import sigmoid_focal_gradient
+
+
 from ..reference import sigmoid_focal_loss
+
+
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
+
 
 bytes_moved = Number(
     "bytes an element, loss and gradient in one pass",
@@ -124,34 +130,6 @@ tensors_saved = Choice(
     "needs the logits and the targets only.",
 )
 
-twice_the_bandwidth = Choice(
-    "a card with twice the bandwidth, a fused kernel",
-    {
-        "as long as before": (
-            "That would mean that the kernel waits for something other than "
-            "memory."
-        ),
-        "about half as long": RIGHT,
-        "about a quarter as long": (
-            "Each byte is moved once, so the gain is not squared."
-        ),
-        "it depends on the arithmetic units only": (
-            "There are a few dozen operations to each dozen bytes; which of "
-            "the two does the card finish first?"
-        ),
-        "longer, since more is in flight": (
-            "With more bandwidth the same bytes arrive sooner."
-        ),
-    },
-    hints=(
-        "Does the kernel wait for arithmetic or for memory?",
-        "It computes little on each number that it fetches.",
-    ),
-    why="A loss that waits for nothing but memory takes bytes over "
-    "bandwidth. Doubling the one below halves it. Once arithmetic is the "
-    "slower of the two, more bandwidth buys nothing.",
-)
-
 
 def _both(x, y, gamma):
     return np.array(
@@ -232,33 +210,6 @@ def loss_and_gradient(x, y, gamma):
     return -factor * log_p, sign * factor * (gamma * p_t * log_p - q)
 
 
-unsynchronised = Choice(
-    "a GPU timing without synchronising",
-    {
-        "much too short": RIGHT,
-        "much too long": (
-            "Nothing makes Python wait: think of what a call does before it "
-            "comes back."
-        ),
-        "right, since Python waits for each line": (
-            "Python waits for the call, and the call only hands the work "
-            "over."
-        ),
-        "zero exactly": ("Handing the work over takes a few microseconds."),
-        "right on average over many runs": (
-            "Averaging does not add what was never measured."
-        ),
-    },
-    hints=(
-        "A call hands work to the card and comes back; what has the clock "
-        "seen by then?",
-        "The clock sees the handing over, and not the work.",
-    ),
-    why="A call on a GPU puts work in a queue and comes back at once. The "
-    "clock then measures the queueing. Synchronising waits until the queue "
-    "is empty.",
-)
-
 upstream = Fault(
     {
         "def backward(x, y, grad_output, gamma=2):": "",
@@ -296,4 +247,61 @@ upstream = Fault(
     why="What comes from above, grad_output, must multiply the slope. For a "
     "sum it is 1, so nothing is noticed. For a mean over N it is 1/N, and "
     "the gradient is N times too large.",
+)
+
+
+twice_the_bandwidth = Choice(
+    "a card with twice the bandwidth, a fused kernel",
+    {
+        "as long as before": (
+            "That would mean that the kernel waits for something other than "
+            "memory."
+        ),
+        "about half as long": RIGHT,
+        "about a quarter as long": (
+            "Each byte is moved once, so the gain is not squared."
+        ),
+        "it depends on the arithmetic units only": (
+            "There are a few dozen operations to each dozen bytes; which of "
+            "the two does the card finish first?"
+        ),
+        "longer, since more is in flight": (
+            "With more bandwidth the same bytes arrive sooner."
+        ),
+    },
+    hints=(
+        "Does the kernel wait for arithmetic or for memory?",
+        "It computes little on each number that it fetches.",
+    ),
+    why="A loss that waits for nothing but memory takes bytes over "
+    "bandwidth. Doubling the one below halves it. Once arithmetic is the "
+    "slower of the two, more bandwidth buys nothing.",
+)
+
+
+unsynchronised = Choice(
+    "a GPU timing without synchronising",
+    {
+        "much too short": RIGHT,
+        "much too long": (
+            "Nothing makes Python wait: think of what a call does before it "
+            "comes back."
+        ),
+        "right, since Python waits for each line": (
+            "Python waits for the call, and the call only hands the work "
+            "over."
+        ),
+        "zero exactly": ("Handing the work over takes a few microseconds."),
+        "right on average over many runs": (
+            "Averaging does not add what was never measured."
+        ),
+    },
+    hints=(
+        "A call hands work to the card and comes back; what has the clock "
+        "seen by then?",
+        "The clock sees the handing over, and not the work.",
+    ),
+    why="A call on a GPU puts work in a queue and comes back at once. The "
+    "clock then measures the queueing. Synchronising waits until the queue "
+    "is empty.",
 )
