@@ -2,10 +2,7 @@
 
 import numpy as np
 
-
 from ..reference import log_sigmoid, sigmoid_focal_loss
-
-
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 

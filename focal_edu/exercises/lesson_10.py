@@ -2,15 +2,9 @@
 
 import numpy as np
 
-
 from ..gradients import sigmoid_focal_gradient
-
-
 from ..reference import sigmoid_focal_loss
-
-
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
-
 
 bytes_moved = Number(
     "bytes an element, loss and gradient in one pass",
