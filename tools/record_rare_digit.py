@@ -1,6 +1,6 @@
 """Record lesson 05's experiments: rivals, levers, mistakes.
 
-python tools/record_rare_digit.py [rivals] [levers] [mistakes]
+python tools/record_rare_digit.py [rivals] [longer] [levers] [mistakes]
 """
 
 import sys
@@ -25,6 +25,7 @@ COMMAND = "python tools/record_rare_digit.py"
 DIGITS = list(range(10))
 CHOOSING, JUDGING = [0, 1, 2], list(range(3, 23))
 PAIR = {"gamma": 2, "alpha": 0.25}
+FEW_RATES = (0.0015, 0.005)  # those that CE and FL choose among four
 
 
 def rounded(values, places=4):
@@ -140,11 +141,12 @@ LEVER_LOSSES = {
 
 
 def levers():
+    """Rows to lay beside those of `longer` with 1600 steps."""
     record = Recording(
         "rare_digit_levers",
         f"{COMMAND} levers",
         seeds=CHOOSING,
-        rates=RATES,
+        rates=FEW_RATES,
         steps=STEPS,
         losses=LEVER_LOSSES,
     )
@@ -152,27 +154,25 @@ def levers():
 
     def add(lever, value, **changes):
         contest = Contest(
-            DIGITS, CHOOSING, list(LEVER_LOSSES.values()), **changes
+            DIGITS,
+            CHOOSING,
+            list(LEVER_LOSSES.values()),
+            rates=FEW_RATES,
+            **changes,
         )
         for name, setting in LEVER_LOSSES.items():
             grid = {k: (v,) for k, v in setting.items()}
-            rows.extend(
-                same_seeds(contest, grid, lever=lever, value=value, loss=name)
-            )
+            about = {"lever": lever, "value": value, "loss": name}
+            rows.extend(same_seeds(contest, grid, **about))
         record.write(rows)
         print(lever, value, flush=True)
 
-    add("prior", "on")
     add("prior", "off", prior=None)
-    for part in (0.01, 0.05, 0.1, 0.2):
+    for part in (0.05, 0.1, 0.2):
         add("noise", part, flipped=part)
-    for positives, negatives in ((10, 100), (10, 300), (3, 1000), (1, 1000)):
-        add(
-            "ratio",
-            [positives, negatives],
-            positives=positives,
-            negatives=negatives,
-        )
+    for positives, negatives in ((10, 100), (1, 1000), (3, 1000), (10, 300)):
+        counts = {"positives": positives, "negatives": negatives}
+        add("ratio", [positives, negatives], **counts)
 
 
 def mistakes():
@@ -195,6 +195,36 @@ def mistakes():
     record.write(rows)
 
 
+def longer():
+    """Does any loss gain from four times as many steps?"""
+    steps, rates = (1600, 3200, 6400), FEW_RATES
+    record = Recording(
+        "rare_digit_longer",
+        f"{COMMAND} longer",
+        seeds=CHOOSING,
+        rates=rates,
+        steps=steps,
+    )
+    settings = {
+        "CE": {"gamma": 0, "alpha": 0.5},
+        "CE, α = 0.75": {"gamma": 0, "alpha": 0.75},
+        "FL, the paper's pair": PAIR,
+        "FL, γ = 3, α = 0.1": {"gamma": 3, "alpha": 0.1},
+        "hard mining, 4 of 64": {"gamma": 0, "keep": 4},
+        "hard mining, 2 of 64": {"gamma": 0, "keep": 2},
+    }
+    contest = Contest(
+        DIGITS, CHOOSING, list(settings.values()), rates=rates, steps=steps
+    )
+    rows = []
+    for name, setting in settings.items():
+        grid = {key: (value,) for key, value in setting.items()}
+        for last in steps:
+            contest.steps = steps[: steps.index(last) + 1]
+            rows += same_seeds(contest, grid, loss=name, steps=last)
+    record.write(rows)
+
+
 torch.set_num_threads(1)
-for name in sys.argv[1:] or ("rivals", "levers", "mistakes"):
-    {"rivals": rivals, "levers": levers, "mistakes": mistakes}[name]()
+for name in sys.argv[1:] or ("rivals", "longer", "levers", "mistakes"):
+    globals()[name]()

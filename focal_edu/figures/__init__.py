@@ -38,12 +38,20 @@ from .stills import (
     winning_p_t,
 )
 from .tasks import digit_pair_sheet, three_tasks, winning_can_be_hard
+from .training import (
+    boundaries,
+    difference_dots,
+    lever_curves,
+    training_curves,
+)
 
 __all__ = [
     "batch_share",
+    "boundaries",
     "cost_of_losses",
     "cumulative_loss",
     "curvature_curves",
+    "difference_dots",
     "digit_pair_sheet",
     "digit_sheet",
     "effective_number",
@@ -53,6 +61,7 @@ __all__ = [
     "gradient_multipliers",
     "gradient_ratio_curves",
     "hopeless_examples",
+    "lever_curves",
     "loss_and_slope",
     "loss_at_gamma",
     "loss_curves",
@@ -61,6 +70,7 @@ __all__ = [
     "map_of_breaks",
     "ratio_at_gamma",
     "three_tasks",
+    "training_curves",
     "training_differences",
     "two_gradients_compared",
     "two_valleys",
