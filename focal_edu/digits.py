@@ -1,5 +1,5 @@
-"""Every data set of the lessons, cut from scikit-learn's handwritten digits:
-1797 grey images of 8 × 8 pixels, no download."""
+"""The data sets of the lessons, all made from scikit-learn's handwritten
+digits: 1797 grey images of 8 × 8 pixels, without a download."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 
 class Split(NamedTuple):
-    """Images as rows of 64 numbers in [0, 1], and labels; no image twice."""
+    """Images, each a row of 64 numbers in [0, 1], and labels, in two parts."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -26,7 +26,7 @@ def rare_digit(digit=8, *, negatives=1000, positives=10, seed=0):
         The positive class; every other digit is negative.
     negatives, positives : int
         How many of each are drawn for training. All others are for testing,
-        where positives are therefore not rare.
+        so positives are not rare there.
     seed : int
         The draw: the same seed gives the same split.
 
@@ -130,12 +130,12 @@ def _check_integer(name, value, least, most):
 
 
 def digit_pairs(*, train=1000, test=500, seed=0):
-    """Return canvases of two different digits, side by side, multi-label.
+    """Return a multi-label set: canvases of two different digits.
 
     Parameters
     ----------
     train, test : int
-        How many canvases of each. The two share no image of a digit.
+        How many canvases of each. Training and testing share no image.
     seed : int
         The draw: the same seed gives the same canvases.
 
@@ -143,7 +143,7 @@ def digit_pairs(*, train=1000, test=500, seed=0):
     -------
     Split
         A canvas is a row of 128 numbers, 8 rows of 16 pixels; its labels
-        are ten numbers, 1.0 for each digit that is on it and 0.0 else.
+        are ten numbers, 1.0 for each digit on it and 0.0 otherwise.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The derivatives in closed form, and how they differ from cross entropy's.
+"""The derivatives in closed form, and how they compare with cross entropy's.
 
-Each is exact to rounding at every finite logit and every γ >= 0: the
-modulating factor is an exponential, and no power γ − 1 or γ − 2 is left.
+Each is right up to rounding at every finite logit and every γ >= 0: the
+modulating factor is an exponential, and no power γ − 1 or γ − 2 occurs.
 """
 
 import autograd.numpy as np
@@ -59,10 +59,10 @@ def softmax_focal_gradient(logits, targets, *, gamma=2.0, alpha=None):
 
 
 def gradient_ratio(p_t, gamma):
-    """Return g, by which focal loss multiplies CE's gradient.
+    """Return g, the factor from cross entropy's gradient to focal loss's.
 
     g(p_t, γ) = (1−p_t)^γ − γ p_t (1−p_t)^(γ−1) log p_t, written below with
-    no power γ − 1. The same g serves sigmoid and softmax.
+    no power γ − 1. The same g holds for sigmoid and softmax.
 
     Parameters
     ----------

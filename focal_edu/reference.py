@@ -2,8 +2,8 @@
 
 One function serves twice: called on arrays it is the NumPy reference, and
 ``autograd.grad`` differentiates it. First come the textbook forms, from
-probabilities; then the stable forms, from logits, on which everything else
-in the package is checked.
+probabilities; then the stable forms, from logits, against which everything
+else in the package is checked.
 
 Everything is per element, or per example for softmax: reduce with ``.mean()``
 or ``.sum()``. ``alpha=None`` means no weighting.
@@ -77,8 +77,9 @@ def focal_loss(p, y, *, gamma=2.0, alpha=None):
 
     Notes
     -----
-    Lin et al. 2017, equations 4 and 5. A prediction that has rounded to 0
-    or 1 has lost what the loss needs: use `sigmoid_focal_loss` on its logit.
+    Lin et al. 2017, equations 4 and 5. A probability that has rounded to 0
+    or 1 has lost the digits that the loss needs: for that, use
+    `sigmoid_focal_loss` with the logit.
     """
     p, y = _probabilities(p), _targets("y", y)
     _same_shape("p", p, "y", y)
@@ -103,7 +104,7 @@ def sigmoid_focal_loss(logits, targets, *, gamma=2.0, alpha=None):
     gamma : float, finite and >= 0
     alpha : float in [0, 1] or a sequence of C such numbers, optional
         As in `focal_loss`. A sequence holds one α for each label of a
-        multi-label problem; labels stand on axis 1, or 0 of a vector.
+        multi-label problem; the labels are on axis 1, or axis 0 of a vector.
 
     Returns
     -------
@@ -116,10 +117,10 @@ def sigmoid_focal_loss(logits, targets, *, gamma=2.0, alpha=None):
 
     Notes
     -----
-    Both logarithms are softplus in disguise, log p = −softplus(−x) and
-    log(1−p) = −softplus(x), so (1−p)^γ = exp(−γ softplus(x)): no power is
-    taken of a number that has rounded to 0, in the loss or in any of its
-    derivatives. Lin et al. 2017, equation 5.
+    Both logarithms are a softplus, log p = −softplus(−x) and
+    log(1−p) = −softplus(x), so (1−p)^γ = exp(−γ softplus(x)). Neither the
+    loss nor any of its derivatives raises a number to a power that may have
+    rounded to 0. Lin et al. 2017, equation 5.
     """
     x, y, gamma, a, b = sigmoid_arguments(logits, targets, gamma, alpha)
     return a * y * _focal(x, gamma) + b * (1 - y) * _focal(-x, gamma)

@@ -1,4 +1,4 @@
-"""What the arguments of a focal loss may be, and what is said when they
+"""What the arguments of a focal loss may be, and the errors for those that
 are not: shared by the NumPy reference and the PyTorch module."""
 
 import math
@@ -20,7 +20,7 @@ def refuse_tensor(name, value, instead):
 
 
 def check_gamma(gamma):
-    """Return γ as a float, or say why it is no focusing parameter."""
+    """Return γ as a float, or raise an error that says what it may be."""
     if isinstance(gamma, bool) or not isinstance(gamma, Real):
         raise TypeError(f"gamma must be a number, got {type(gamma).__name__}")
     if not 0 <= gamma < math.inf:
@@ -77,14 +77,14 @@ def check_class_alpha(alpha, classes):
     for value in values:
         if not 0 <= value < math.inf:
             raise ValueError(
-                "alpha must hold finite weights >= 0, one a class; "
+                "alpha must hold finite weights >= 0, one for each class; "
                 f"got {value}"
             )
     return values
 
 
 def check_integer(name, value, smallest=None):
-    """Return `value`, or say that the argument is no such integer."""
+    """Return `value`, or raise an error that says what it may be."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"{name} must be an integer, got {type(value).__name__}"

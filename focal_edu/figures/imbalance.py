@@ -1,4 +1,4 @@
-"""Many easy negatives, few positives: who carries the loss."""
+"""Many easy negatives, few positives: which of them carry the loss."""
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def who_holds_the_loss(figure):
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="per cent of the total loss")
     axes.grid(False)
-    axes.set_title("The one mistake, solid, beside a hundred easy negatives")
+    axes.set_title("One mistake (solid) against a hundred easy negatives")
     return (
         "Four horizontal bars that each add up to 100 per cent of a loss. "
         "The mistake's part, solid, is about a quarter under cross entropy "
@@ -87,8 +87,8 @@ def loss_of_one_in_a_hundred(figure):
     return (
         "Mean loss over p, each curve divided by its lowest value, where one "
         "of a hundred examples that look alike is a positive. Cross entropy "
-        "is lowest at p = 0.010, focal loss with gamma 2 at 0.154, with "
-        "alpha 0.25 as well at 0.108."
+        "is lowest at p = 0.010, focal loss with gamma 2 at 0.154, and with "
+        "alpha 0.25 at 0.108."
     )
 
 

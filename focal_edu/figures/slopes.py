@@ -51,7 +51,9 @@ def loss_and_slope(figure):
         ylabel="size of slope",
         xlabel="x_t, logit of the truth",
     )
-    above.set_title("The loss is never larger than CE; the slope is, left")
+    above.set_title(
+        "The loss is never larger than CE; left of the line, its slope is"
+    )
     return (
         "Two panels over the logit of the truth. Above, the loss: focal loss "
         "lies below cross entropy everywhere. Below, the size of the slope: "
@@ -90,7 +92,7 @@ def gradient_ratio_curves(figure):
 
 @lesson_figure
 def two_gradients_compared(figure):
-    """Return g and the popular (1−p_t)^γ, as shares of each other, γ = 2."""
+    """Return g divided by the popular (1−p_t)^γ, over p_t, at γ = 2."""
     figure.set_size_inches(8, 3.8)
     axes = figure.add_subplot()
     p_t = np.linspace(0.002, 0.998, 250)
@@ -101,7 +103,7 @@ def two_gradients_compared(figure):
     axes.set(xlabel="p_t, probability given to the truth", xlim=(0, 1))
     axes.set(ylabel="g / (1−p_t)²", ylim=(0.9, 3.3))
     axes.set_title(
-        "A constant factor makes the gradient up to 1 + γ times too small"
+        "Detached, the factor makes the gradient up to 1 + γ times too small"
     )
     return (
         "The true gradient ratio divided by the popular (1 - p_t) squared, "

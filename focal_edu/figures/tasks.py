@@ -1,4 +1,4 @@
-"""Three tasks: what a digit pair looks like, and what p_t can win with."""
+"""Three tasks: what p_t is in each, and the least that can win."""
 
 import numpy as np
 
