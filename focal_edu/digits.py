@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 
 class Split(NamedTuple):
-    """Images, each a row of 64 numbers in [0, 1], and labels, in two parts."""
+    """Images as rows of 64 numbers in [0, 1], and labels, in two parts."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
