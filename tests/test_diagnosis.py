@@ -120,6 +120,7 @@ def S(p, q, g, s):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_small_change_of_a_solution_is_refused_and_named(name):
     question, named, tried = fresh(name), 0, 0
@@ -134,6 +135,7 @@ def test_each_small_change_of_a_solution_is_refused_and_named(name):
     assert tried >= 8 and named >= 0.9 * tried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_two_changes_at_once_are_refused_and_named(name):
     question, named, tried = fresh(name), 0, 0
@@ -153,6 +155,7 @@ def test_two_changes_at_once_are_refused_and_named(name):
     assert named >= 0.8 * tried
 
 
+@pytest.mark.slow
 def test_what_readers_write_is_refused_and_named():
     named = {}
     for name in WRITTEN:
@@ -165,6 +168,7 @@ def test_what_readers_write_is_refused_and_named():
     assert sum(map(sum, named.values())) >= 0.85 * count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_diagnosis_holds_the_solution(name):
     question = fresh(name)
