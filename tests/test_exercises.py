@@ -288,8 +288,9 @@ def test_what_is_handed_in_says_what_was_done(tmp_path):
 
 
 def cells_of(lesson):
-    (path,) = NOTEBOOKS.glob(f"{lesson.removeprefix('lesson_')}_*.ipynb")
-    return nbformat.read(path, 4).cells
+    for path in NOTEBOOKS.glob(f"{lesson.removeprefix('lesson_')}_*.ipynb"):
+        return nbformat.read(path, 4).cells
+    pytest.skip("the questions are here before their lesson")
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

@@ -25,7 +25,8 @@ ABOUT_KIND = re.compile(
     r"'(int|float|numpy\.\w+|Tensor)' object (has no attribute|is not)"
     r"|must be (real number|Tensor|tuple)|invalid combination of arguments"
     r"|expected Tensor|must be a Tensor|not a tensor|only .* arrays can be"
-    r"|out of bounds for axis 0 with size 1|too many indices|invalid index to scalar|numpy\.\w+ object"
+    r"|out of bounds for (axis|dimension) 0 with size [01]$|too many indices"
+    r"|invalid index to scalar|invalid index of a 0-dim|numpy\.\w+ object"
     r"|loop of ufunc does not support|object is not iterable"
 )
 
