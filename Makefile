@@ -4,7 +4,8 @@
 # make refresh     run every notebook in place and keep its outputs
 # make slides      a deck a lesson in _slides, shown without a network
 # make assignment  the students' version of the graded assignment
-# make site        the lessons without a server, in _site
+# make site        the book, and the lessons without a server, in _site
+# make book        the same
 # make links       the README's buttons, from this repository's remote
 # make bench       speed and memory, as ratios, on this machine
 # make record      the experiments that lessons only read, an hour or so
@@ -42,7 +43,9 @@ assignment: $(VENV)/installed-teach
 	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
 		nbgrader generate_assignment focal_loss --force
 
-site: $(VENV)/installed-site
+site: book
+
+book: $(VENV)/installed-site
 	$(BIN)/python tools/build_site.py
 
 links:
@@ -73,4 +76,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test check refresh slides assignment site links bench record style
+.PHONY: lab test check refresh slides assignment site book links bench record style

@@ -1,31 +1,31 @@
-"""Build the lessons as a site that needs no server: JupyterLite in _site.
+"""Build the site in _site: the book, and JupyterLite where its pages run.
 
 python tools/build_site.py
 
-The site's files lie as in the repository, so that relative links lead where
-they lead there: to other lessons, the teacher's guide, the package. Each
-lesson is copied with a cell before it that fetches its packages, or,
-where it needs PyTorch, with two: one says where to run it instead, the other
-stops. What a lesson needs is seen by running its imports.
+The book has a page a lesson. JupyterLite, in lite/, has the files as in the
+repository, so that relative links lead where they lead there: to other
+lessons, the teacher's guide, the package. There each lesson is copied with a
+cell before it that fetches its packages, or, where it needs PyTorch, with
+two: one says where to run it instead, the other stops. What a lesson needs is
+seen by running its imports.
 """
 
 import ast
 import json
-import re
 import shutil
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from string import Template
 
 import nbformat
+from build_book import build
 from links import addresses
 from pyodide_mirror import PYODIDE
 
 LESSONS = sorted(Path("notebooks").glob("[0-9]*.ipynb"))
 GUIDE = Path("notebooks/teach/README.md")
-BUILD, SITE = Path("build/site").resolve(), Path("_site").resolve()
+BUILD, SITE = Path("build/lite").resolve(), Path("_site").resolve()
 # Pyodide has the rest: these are pure Python, and travel in the site.
 WHEELS = ("autograd", "comm")
 SETTINGS = {
@@ -59,8 +59,6 @@ class RunElsewhere(Exception):
 
 
 raise RunElsewhere("This lesson needs PyTorch: see above where it runs.")"""
-# The only formulas in a lesson's title: a letter with a subscript.
-FORMULA = re.compile(r"\$(\w)_(\w)\$")
 
 
 def main():
@@ -71,36 +69,32 @@ def main():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
     (BUILD / "jupyter-lite.json").write_text(json.dumps(SETTINGS))
-    cards = [copy(lesson) for lesson in LESSONS]
+    run = {lesson.name: copy(lesson) for lesson in LESSONS}
     pinned = [f"{name}=={version(name)}" for name in WHEELS]
     wheels = ["-m", "pip", "wheel", "-q", "--no-deps", "-w", BUILD / "wheels"]
-    run(*wheels, ".", *pinned)
+    python(*wheels, ".", *pinned)
     lite = ["-m", "jupyter", "lite", "build", "--apps", "lab"]
-    lite += ["--lite-dir", BUILD, "--output-dir", SITE, "--no-sourcemaps"]
+    lite += ["--lite-dir", BUILD, "--output-dir", SITE / "lite"]
+    lite += ["--no-sourcemaps"]
     lite += ["--contents", BUILD / "files"]
     for wheel in sorted((BUILD / "wheels").glob("*.whl")):
         lite += ["--piplite-wheels", wheel]
-    run(*lite, cwd=BUILD)  # where its record of what is done goes, too
-    page = Template(Path("tools/landing.html").read_text())
-    (SITE / "index.html").write_text(
-        page.substitute(lessons="\n".join(cards))
-    )
+    python(*lite, cwd=BUILD)  # where its record of what is done goes, too
+    build(SITE, run, BUILD.with_name("book"))
 
 
 def copy(path):
-    """Write a lesson's copy, and return its item of the landing page."""
+    """Write a lesson's copy; return where it is run, and how."""
     notebook = nbformat.read(path, as_version=4)
     needs = imports(notebook)
-    title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
-    title = FORMULA.sub(r"<i>\1<sub>\2</sub></i>", title)
     binder = addresses()["binder"](path.name)
     if "torch" in needs:
         first = STOP
-        link, how = binder, "needs PyTorch: opens on Binder"
+        link, how = binder, "on Binder: it needs PyTorch"
     else:
         more = " scikit-learn" if "sklearn" in needs else ""
         first = FETCH.format(more=more)
-        link, how = f"lab/index.html?path={path}", "runs in your browser"
+        link, how = f"lite/lab/index.html?path={path}", "in the browser"
     cell = nbformat.v4.new_code_cell(first, id="in-the-browser")
     notebook.cells.insert(0, cell)
     if "torch" in needs:
@@ -112,7 +106,7 @@ def copy(path):
         "name": "python",
     }
     nbformat.write(notebook, BUILD / "files" / path)
-    return f'<li><a href="{link}">{title}</a> <span>{how}</span></li>'
+    return link, how
 
 
 def imports(notebook):
@@ -130,7 +124,7 @@ def imports(notebook):
     return set(found.split())
 
 
-def run(*arguments, **where):
+def python(*arguments, **where):
     subprocess.run([sys.executable, *arguments], check=True, **where)
 
 

@@ -1,7 +1,7 @@
 """Where this repository is, as its own remote says: Binder, site, source.
 
 python tools/links.py            print the addresses
-python tools/links.py README.md  write them into the README's three buttons
+python tools/links.py README.md  write them into the README's three ways
 """
 
 import re
@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 MARK = re.compile(r"(?s)(<!-- links -->\n).*?(<!-- /links -->)")
-BADGE = "https://mybinder.org/badge_logo.svg"
 
 
 def addresses(remote=None):
@@ -38,17 +37,23 @@ def owner_and_name(remote):
     return found.groups()[:2] if found else ("OWNER", "REPO")
 
 
-def buttons(found):
-    start = found["binder"]("00_start_here.ipynb")
+def ways(found):
+    """The three ways to the lessons, as a list."""
+    start, site = "00_start_here.ipynb", found["site"]
+    lite = f"{site}lite/lab/index.html?path=notebooks/{start}"
     return (
-        f"[![Open on Binder]({BADGE})]({start}) ·\n"
-        f"[**In your browser**]({found['site']}) ·\n"
-        "[**On your machine**](#start)\n"
+        f"- [**Read**]({site}): every lesson as a page, its pictures moving "
+        "under your hand.\n"
+        f"- [**Run in your browser**]({lite}): the lessons that need no "
+        "PyTorch, with\n  nothing to install; all of them "
+        f"[on Binder]({found['binder'](start)}),\n"
+        "  after a few minutes' wait.\n"
+        "- [**On your machine**](#start): everything, with two commands.\n"
     )
 
 
 if __name__ == "__main__":
-    text = buttons(addresses())
+    text = ways(addresses())
     for name in sys.argv[1:]:
         before = Path(name).read_text()
         if not MARK.search(before):

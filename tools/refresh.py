@@ -11,6 +11,8 @@ import nbformat
 from nbclient import NotebookClient
 from slides import mark_slides
 
+from focal_edu.explore.moving import VEGA_LITE
+
 
 def refresh(path):
     notebook = nbformat.read(path, as_version=4)
@@ -37,10 +39,10 @@ def refresh(path):
     nbformat.write(notebook, path)
 
 
-def first_figure(path):
+def first_moving_picture(path):
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
+            if VEGA_LITE in output.get("data", {}):
                 return b64decode(output.data["image/png"])
 
 
@@ -48,4 +50,4 @@ for name in sys.argv[1:]:
     print(name, flush=True)
     refresh(Path(name))
 front = Path("notebooks/00_start_here.ipynb")
-front.with_name("focal_loss.png").write_bytes(first_figure(front))
+front.with_name("focal_loss.png").write_bytes(first_moving_picture(front))

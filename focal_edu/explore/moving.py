@@ -10,7 +10,12 @@ STYLE = {
     "config": {
         "axis": {"labelFontSize": 12, "titleFontSize": 13, "grid": True},
         "text": {"fontSize": 13},
-        "title": {"anchor": "start", "fontSize": 14, "lineHeight": 19},
+        "title": {
+            "anchor": "start",
+            "fontSize": 14,
+            "fontWeight": "normal",
+            "lineHeight": 19,
+        },
         "view": {"stroke": None},
     },
 }

@@ -44,9 +44,8 @@ def loss_at_gamma(figure, gamma=2.0, example=0.9):
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 4.7))
     axes.set_ylabel("loss (nats)")
     axes.set_title(
-        f"γ = {gamma:.2f}, p_t = {example:.2f}: "
-        f"focal loss is {ce / fl:,.2f} times lower\n"
-        f"cross entropy {ce:.5f}, focal loss {fl:.5f}"
+        f"γ = {gamma:.2f}, p_t = {example:.2f}: cross entropy {ce:.5f}\n"
+        f"focal loss {fl:.5f}, {ce / fl:,.2f} times lower"
     )
     return (
         "Cross entropy, dashed, and focal loss, solid, over p_t. At gamma "
@@ -83,8 +82,7 @@ def batch_share(figure, gamma=2.0, n=100):
     axes.grid(False)
     axes.set_title(
         f"γ = {gamma:.2f}: one hard example, {n} easy ones\n"
-        f"The hard one carries {fl:.1f} % of the loss "
-        f"(cross entropy: {ce:.1f} %)"
+        f"The hard one carries {fl:.1f} % of the loss"
     )
     return (
         f"Two bars: the share of a batch's loss that one hard example, p_t "
@@ -111,9 +109,7 @@ def ratio_at_gamma(figure, gamma=2.0):
     axes.text(crossing + 0.05, 0.92, f"crosses 1 at p_t = {crossing:.3f}")
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("g = FL's gradient / CE's gradient")
-    axes.set_title(
-        f"γ = {gamma:.2f}: focal loss's gradient beside cross entropy's"
-    )
+    axes.set_title(f"γ = {gamma:.2f}: FL's gradient beside CE's")
     return (
         f"The gradient ratio g over p_t at gamma {gamma:g}. It rises from 1 "
         f"to a peak of {top:.3f} at p_t = {at:.3f}, falls through 1 at p_t "
@@ -182,7 +178,7 @@ def first_loss(figure, bias=-4.6, gamma=2.0, alpha=0.25):
     shown = f"b = {bias:.2f}, so π = {prior:.4f}".replace("-", "−")
     axes.set_title(
         f"{shown}: first loss\n100,000 negatives together "
-        f"{all_of_them:{digits}}, one positive {positive[-1]:.4f}"
+        f"{all_of_them:{digits}}\none positive {positive[-1]:.4f}"
     )
     return (
         "First loss on a logarithmic axis over the last layer's bias b, for "
@@ -207,9 +203,9 @@ def winning_p_t(figure, classes=10, gamma=2.0):
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("FL's gradient / CE's gradient")
     axes.set_title(
-        f"γ = {gamma:.2f}: among {classes} classes, "
-        f"p_t just above {1 / classes:.3f} can win\n"
-        f"there focal loss's gradient is {ratio:.3f} times cross entropy's"
+        f"γ = {gamma:.2f}, {classes} classes: "
+        f"p_t above {1 / classes:.3f} can win\n"
+        f"there FL's gradient is {ratio:.3f} times CE's"
     )
     return (
         f"The gradient ratio over p_t at gamma {gamma:g}; shaded, the p_t "
@@ -244,7 +240,7 @@ def float_map(figure, dtype=np.float32, x=15.0):
     said = f"{naive[-1]:.4f}" if finite[-1] else "infinite"
     first = infinite[0] if len(infinite) else np.inf
     axes.set_title(
-        f"{bits} bits at x = {x:.1f}: 1 − p is kept as "
+        f"{bits} bits at x = {x:.1f}\n1 − p is kept as "
         f"{_short(kept[-1])} (true {_short(np.exp(-true[-1]))})\n"
         f"−log(1 − p) is {said} (true {true[-1]:.4f})"
     )
