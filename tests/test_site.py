@@ -100,6 +100,12 @@ def test_each_page_leads_to_where_its_lesson_runs(page, site):
     assert page.faults == []
 
 
+def test_relative_links_lead_to_files_of_the_site(page, site):
+    for name in LESSONS:
+        for path, _ in relative_links(f"notebooks/{name}"):
+            assert page.request.get(f"{site}/lite/files/{path}").ok, path
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_lesson(reader, site, name):
     page, kept = reader, json.loads((ROOT / "notebooks" / name).read_text())
