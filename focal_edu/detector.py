@@ -247,14 +247,33 @@ def detect(model, images, *, most=20, overlap=0.5):
 THRESHOLDS = torch.arange(0.5, 1, 0.05)
 
 
+def matched(detections, boxes, labels, thresholds=THRESHOLDS):
+    """Return whether each detection is right, at each threshold, (N, D, T).
+
+    It is if it overlaps an object of its class by the threshold or more,
+    and no better detection has found that object.
+    """
+    overlap = iou(detections.boxes, boxes)  # (N, D, M)
+    same = detections.labels[..., None] == labels[:, None]
+    overlap = overlap.where(same & (detections.scores > 0)[..., None], 0)
+    free = torch.ones(len(boxes), len(thresholds), boxes.shape[1]).bool()
+    right = []
+    for one in overlap.unbind(1):  # (N, M), the best detection first
+        allowed = one[:, None] * free  # (N, T, M)
+        best, index = allowed.max(2, keepdim=True)
+        hit = best >= thresholds[:, None]
+        free = free.scatter(2, index, free.gather(2, index) & ~hit)
+        right.append(hit[..., 0])
+    return torch.stack(right, 1)
+
+
 def average_precision(detections, boxes, labels, thresholds=THRESHOLDS):
     """Return AP at each IoU threshold, averaged over the classes, (T,).
 
-    COCO's: a detection is right if it overlaps an object of its class, not
-    yet found by a better one, by the threshold or more. Precision is made
-    to fall with recall and read at the recalls 0, .01, ..., 1.
+    COCO's: precision is made to fall with recall, and read at the recalls
+    0, .01, ..., 1.
     """
-    right = _matched(detections, boxes, labels, thresholds)  # (N, D, T)
+    right = matched(detections, boxes, labels, thresholds)  # (N, D, T)
     real = detections.scores > 0
     per_class = []
     for label in labels.unique():
@@ -270,19 +289,3 @@ def average_precision(detections, boxes, labels, thresholds=THRESHOLDS):
         padded = F.pad(precision, (0, 0, 0, 1))
         per_class.append(padded.T.gather(1, first).mean(1))
     return torch.stack(per_class).mean(0)
-
-
-def _matched(detections, boxes, labels, thresholds):
-    """Whether each detection is right, at each threshold, (N, D, T)."""
-    overlap = iou(detections.boxes, boxes)  # (N, D, M)
-    same = detections.labels[..., None] == labels[:, None]
-    overlap = overlap.where(same & (detections.scores > 0)[..., None], 0)
-    free = torch.ones(len(boxes), len(thresholds), boxes.shape[1]).bool()
-    right = []
-    for one in overlap.unbind(1):  # (N, M), the best detection first
-        allowed = one[:, None] * free  # (N, T, M)
-        best, index = allowed.max(2, keepdim=True)
-        hit = best >= thresholds[:, None]
-        free = free.scatter(2, index, free.gather(2, index) & ~hit)
-        right.append(hit[..., 0])
-    return torch.stack(right, 1)

@@ -2,11 +2,12 @@
 
 python tools/record_detector.py losses      the paper's Table 1 in miniature
 python tools/record_detector.py imbalance   fewer and more negatives
+python tools/record_detector.py longer      three times as many steps
 
 For each recipe the learning rate, then the weight of the box loss are chosen
 on validation scenes; a grid grows until its best value is inside. Then each
 seed draws new training scenes, new test scenes, first weights and batches.
-What has been measured is written as it comes; a stop leaves whole rows.
+Rows are written as they come; after a stop the same command goes on.
 """
 
 import sys
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from focal_edu import detector
 from focal_edu.digits import detection_scenes
 from focal_edu.pytorch import sigmoid_focal_loss
-from focal_edu.recorded import Recording
+from focal_edu.recorded import Recording, load
 
 CHOOSING = 1000  # the seed that settings are chosen by
 
@@ -71,7 +72,7 @@ def scenes(part, seed, size, objects):
     )
 
 
-def trained(recipe, known, objects, seed, settings):
+def trained(recipe, known, objects, seed, settings, steps):
     prior = 0.001 if "0.001" in recipe[0] else 0.01
     return detector.train(
         LOSSES[recipe],
@@ -79,6 +80,7 @@ def trained(recipe, known, objects, seed, settings):
         seed=seed,
         batch=8 // objects,
         prior=prior,
+        steps=steps,
         **settings,
     )
 
@@ -93,58 +95,84 @@ def score(model, found_in):
     }
 
 
-def choose(recipe, size, objects):
-    """Settings by the AP of validation scenes, one after the other."""
+def choose(case, steps, tried):
+    """Settings by the AP of validation scenes, one after the other.
+
+    ``tried`` maps settings to what they scored; what is missing is added.
+    """
+    recipe, size, objects = case
     known = scenes("train", CHOOSING, size, objects)
     unseen = scenes("validation", CHOOSING, size, objects)
-    settings = {name: middle for name, (middle, _) in FIRST.items()}
-    tried = {}
+    chosen = {name: middle for name, (middle, _) in FIRST.items()}
     for name, (middle, factor) in FIRST.items():
         values = [middle / factor, middle, middle * factor]
         while True:
-            for value in values:
-                here = settings | {name: value}
-                if (key := tuple(here.values())) not in tried:
-                    model = trained(recipe, known, objects, CHOOSING, here)
+            line = {value: chosen | {name: value} for value in values}
+            for here in line.values():
+                key = tuple(here.values())
+                if key not in tried:
+                    model = trained(
+                        recipe, known, objects, CHOOSING, here, steps
+                    )
                     tried[key] = here | score(model, unseen)
-            line = [
-                tried[tuple((settings | {name: v}).values())] for v in values
-            ]
-            best = max(line, key=lambda row: row["ap"])[name]
+            best = max(
+                line, key=lambda v: tried[tuple(line[v].values())]["ap"]
+            )
             if best == values[0]:
                 values = [best / factor, *values]
             elif best == values[-1]:
                 values = [*values, best * factor]
             else:
                 break
-        settings[name] = best
-    return settings, list(tried.values())
+        chosen[name] = best
+    return chosen
 
 
-def record(name, groups, seeds):
-    """For each group of cases choose for all, then measure seed by seed."""
+def record(name, groups, seeds, steps):
+    """For each group of cases choose for all, then measure seed by seed.
+
+    What the file holds already is not run again.
+    """
     recording = Recording(
-        f"detector_{name}", f"python tools/record_detector.py {name}", **ABOUT
+        f"detector_{name}",
+        f"python tools/record_detector.py {name}",
+        steps=steps,
+        **ABOUT,
     )
-    rows, chosen = [], {}
+    rows = load(f"detector_{name}")["rows"] if recording.path.exists() else []
+    chosen = {}
     for cases in groups:
         for case in cases:
-            chosen[case], tried = choose(*case)
-            rows += [row("choose", *case, one) for one in tried]
+            before = [r for r in rows if belongs(r, "choose", case)]
+            tried = {tuple(r[k] for k in FIRST): r for r in before}
+            chosen[case] = choose(case, steps, tried)
+            new = list(tried.values())[len(before) :]
+            rows += [row("choose", *case, one) for one in new]
             recording.write(rows)
             print(case, chosen[case], flush=True)
         for seed in seeds:
             known, unseen = None, None
-            for recipe, size, objects in cases:
+            for case in cases:
+                done = [r for r in rows if belongs(r, "measure", case)]
+                if seed in [r["seed"] for r in done]:
+                    continue
+                recipe, size, objects = case
                 if known is None or known.images.shape[1] != size:
                     known = scenes("train", seed, size, objects)
                     unseen = scenes("test", seed, size, objects)
-                settings = chosen[recipe, size, objects]
-                model = trained(recipe, known, objects, seed, settings)
-                one = {"seed": seed} | settings | score(model, unseen)
-                rows.append(row("measure", recipe, size, objects, one))
+                model = trained(
+                    recipe, known, objects, seed, chosen[case], steps
+                )
+                one = {"seed": seed} | chosen[case] | score(model, unseen)
+                rows.append(row("measure", *case, one))
                 recording.write(rows)
                 print(rows[-1], flush=True)
+
+
+def belongs(one, stage, case):
+    (loss, gamma, alpha), size, objects = case
+    wanted = [stage, loss, gamma, alpha, size, objects]
+    return list(one.values())[:6] == wanted
 
 
 def row(stage, recipe, size, objects, more):
@@ -159,12 +187,15 @@ def row(stage, recipe, size, objects, more):
     } | more
 
 
-ABOUT = {"steps": 500, "objects_a_step": 8, "objects_to_learn": 2000}
+ABOUT = {"objects_a_step": 8, "objects_to_learn": 2000}
 CASES = {
-    "losses": [SOME[:8], SOME[8:]],
+    "losses": [SOME[:4], SOME[4:8], SOME[8:]],
     "imbalance": [FEW[:2] + MANY[:2], FEW[2:4] + MANY[2:4]],
+    "longer": [SOME[:2]],
 }
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    record(sys.argv[1], CASES[sys.argv[1]], range(6))
+    (name,) = sys.argv[1:]
+    steps = 1500 if name == "longer" else 500
+    record(name, CASES[name], range(6), steps)

@@ -10,6 +10,14 @@ from .clinic import (
     training_differences,
 )
 from .cost import cost_of_losses
+from .detection import (
+    crops,
+    detections_at,
+    gap_against_imbalance,
+    losses_compared,
+    scene_and_anchors,
+    score_maps,
+)
 from .imbalance import (
     cumulative_loss,
     digit_sheet,
@@ -49,8 +57,10 @@ __all__ = [
     "batch_share",
     "boundaries",
     "cost_of_losses",
+    "crops",
     "cumulative_loss",
     "curvature_curves",
+    "detections_at",
     "difference_dots",
     "digit_pair_sheet",
     "digit_sheet",
@@ -58,6 +68,7 @@ __all__ = [
     "first_loss",
     "float_map",
     "focal_loss_in_one_figure",
+    "gap_against_imbalance",
     "gradient_multipliers",
     "gradient_ratio_curves",
     "hopeless_examples",
@@ -67,8 +78,11 @@ __all__ = [
     "loss_curves",
     "loss_of_one_in_a_hundred",
     "loss_over_logit",
+    "losses_compared",
     "map_of_breaks",
     "ratio_at_gamma",
+    "scene_and_anchors",
+    "score_maps",
     "three_tasks",
     "training_curves",
     "training_differences",

@@ -1,0 +1,280 @@
+"""Questions of lesson 06: a small detector."""
+
+import numpy as np
+
+from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
+
+
+def _box(rng):
+    first = rng.integers(0, 9, 2)
+    return np.concatenate([first, first + rng.integers(1, 6, 2)]) * 1.0
+
+
+def _iou(a, b):
+    width, height = np.clip(
+        np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None
+    )
+    shared = width * height
+    return shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared)
+
+
+anchor_count = Number(
+    "anchors in a scene of 120 × 120 pixels",
+    1125,
+    within=0.5,
+    unit="anchors",
+    wrong={
+        900: "That is the fine level alone; the coarse one has anchors as "
+        "well.",
+        225: "That is the coarse level alone; the fine one has more.",
+        750: "Half as much again in each direction is more than half as "
+        "much again in all.",
+        14400: "Those are pixels; an anchor stands on every fourth one, in "
+        "each direction.",
+        11250: "That counts ten questions at each anchor; count the anchors.",
+        45: "Those are the anchors along one edge; they fill a square.",
+    },
+    hints=(
+        "Each level is a square of anchors. How many stand along one edge?",
+        "Along the edge stand 30 on the fine level and 15 on the coarse one; "
+        "square each, then add.",
+    ),
+    why="The fine level has 30 × 30 anchors and the coarse one 15 × 15. The "
+    "number grows with the area. The digits in the scene do not, so the "
+    "negatives for each positive do.",
+)
+
+
+@function_to_write(
+    truth=lambda iou, closest: (
+        1 if iou >= 0.5 or closest else -1 if iou >= 0.4 else 0
+    ),
+    inputs={
+        "iou": lambda rng: round(float(rng.uniform(0, 0.8)), 2),
+        "closest": lambda rng: int(rng.random() < 0.3),
+    },
+    first=[(0.7, 0), (0.45, 0), (0.1, 0), (0.5, 0), (0.4, 0), (0.3, 1)],
+    wrong=[
+        (
+            lambda iou, closest: 1 if iou >= 0.5 else -1 if iou >= 0.4 else 0,
+            "An object that no anchor fits well would get none: the closest "
+            "is positive as well.",
+        ),
+        (
+            lambda iou, closest: int(iou >= 0.5 or closest),
+            "Between the two thresholds an anchor is neither; it is ignored.",
+        ),
+        (
+            lambda iou, closest: int(iou >= 0.5),
+            "There are three answers, and an object's closest anchor is "
+            "positive whatever its IoU.",
+        ),
+        (
+            lambda iou, closest: (
+                1 if iou > 0.5 or closest else -1 if iou > 0.4 else 0
+            ),
+            "Look at the two thresholds themselves: an IoU that reaches one "
+            "is above the line.",
+        ),
+        (
+            lambda iou, closest: (
+                1 if iou >= 0.5 or closest else 0 if iou >= 0.4 else -1
+            ),
+            "Background and ignored have changed places.",
+        ),
+    ],
+    hints=(
+        "Ask first what makes an anchor positive; two things can.",
+        "If it is not positive, its IoU decides between ignored, which is "
+        "minus one, and background, which is zero.",
+    ),
+    why="An anchor that covers half of the union with a digit is positive, "
+    "and so is a digit's closest anchor. One that misses by a little is "
+    "asked nothing. All the others are background.",
+)
+def target(iou, closest):
+    if iou >= 0.5 or closest:
+        return 1
+    return -1 if iou >= 0.4 else 0
+
+
+@function_to_write(
+    truth=lambda positives, anchors, classes: (
+        np.log(positives) - np.log(anchors * classes - positives)
+    ),
+    inputs={
+        "positives": lambda rng: int(rng.integers(1, 20)),
+        "anchors": lambda rng: int(rng.integers(100, 100_000)),
+        "classes": lambda rng: int(rng.integers(2, 81)),
+    },
+    first=[(1, 100, 1), (3, 500, 10), (20, 100_000, 80)],
+    wrong=[
+        (
+            lambda positives, anchors, classes: np.log(
+                positives / (anchors - positives)
+            ),
+            "There is a question for each class at each anchor, and your "
+            "prior is for anchors.",
+        ),
+        (
+            lambda positives, anchors, classes: np.log(
+                (anchors * classes - positives) / positives
+            ),
+            "The sign: with a positive bias everything starts as a digit.",
+        ),
+        (
+            lambda positives, anchors, classes: (
+                positives / (anchors * classes)
+            ),
+            "That is the prior; the bias is the logit whose sigmoid it is.",
+        ),
+        (
+            lambda positives, anchors, classes: np.log(
+                positives / (anchors * classes)
+            ),
+            "That is the logarithm of the prior; odds divide by the rest, "
+            "not by the whole.",
+        ),
+        (
+            lambda positives, anchors, classes: np.log(
+                positives * classes / (anchors - positives)
+            ),
+            "More classes make a yes rarer, and yours makes it more likely.",
+        ),
+    ],
+    hints=(
+        "How many yes-or-no questions are there, and how many have the "
+        "answer yes?",
+        "The prior is the part of yes among the questions, and the bias the "
+        "logarithm of prior / (1 - prior).",
+    ),
+    why="Each anchor is asked one question for each class, and a positive "
+    "anchor says yes to one. So the odds are positives to all the other "
+    "questions. The bias is their logarithm.",
+)
+def bias_from_counts(positives, anchors, classes):
+    prior = positives / (anchors * classes)
+    return np.log(prior / (1 - prior))
+
+
+overlap = Fault(
+    {
+        "def overlap(a, b):": "",
+        "    first = np.maximum(a[:2], b[:2])": (
+            "The shared part begins where the later of the two begins."
+        ),
+        "    last = np.minimum(a[2:], b[2:])": (
+            "The shared part ends where the earlier of the two ends."
+        ),
+        "    shared = np.prod(last - first)": Repair(
+            "    shared = np.prod(np.maximum(last - first, 0))"
+        ),
+        "    area = np.prod(a[2:] - a[:2])": (
+            "Width times height of the first box: that is its area."
+        ),
+        "    other = np.prod(b[2:] - b[:2])": (
+            "Width times height of the second box: that is its area."
+        ),
+        "    return shared / (area + other - shared)": (
+            "The union counts the shared part once, as it should."
+        ),
+    },
+    truth=_iou,
+    inputs={"a": _box, "b": _box},
+    first=[
+        (np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 2])),
+        (np.array([0.0, 0, 2, 2]), np.array([5.0, 5, 7, 7])),
+    ],
+    hints=(
+        "It is right for boxes that overlap. Try two that lie far apart.",
+        "Two boxes apart in both directions: what is the sign of each factor "
+        "of their product?",
+    ),
+    why="For boxes apart in both directions both differences are negative. "
+    "Their product is positive, a shared area that does not exist. A length "
+    "below zero has to count as none.",
+)
+
+
+normaliser = Choice(
+    "the step that one digit causes, when its scene grows",
+    {
+        "it stays, if the sum is divided by the positives": RIGHT,
+        "it stays, if the sum is divided by the anchors": (
+            "A scene of twice the width has four times the anchors, so each "
+            "digit would count a quarter."
+        ),
+        "it stays, if the sum is divided by the pixels": (
+            "Pixels grow as anchors do, and the digit would count less and "
+            "less."
+        ),
+        "it stays, whatever the sum is divided by": (
+            "Adam forgives one factor for all; it cannot forgive one that "
+            "changes from batch to batch."
+        ),
+        "it grows, since there are more negatives": (
+            "Negatives add steps of their own; the question is about the one "
+            "that the digit causes."
+        ),
+    },
+    hints=(
+        "Which count stays the same when only background is added?",
+        "The added scenery has anchors and pixels, and no digit.",
+    ),
+    why="Background adds anchors, and hardly any loss once it is learned. "
+    "Divided by anchors, a digit counts less in a larger scene. The number "
+    "of positives is the one that says how much there is to learn.",
+)
+
+hardest = Choice(
+    "what the hardest negatives of the detector show",
+    {
+        "empty paper, since there is most of it": (
+            "There is most of it, and it is all alike: a few steps are "
+            "enough to learn it."
+        ),
+        "paper with unusual noise": (
+            "Noise differs from pixel to pixel, and no digit looks like it."
+        ),
+        "scraps that look like a digit, and the edges of digits": RIGHT,
+        "scraps of every kind, in equal parts": (
+            "Most halves of digits look like nothing; ask which of them "
+            "could pass."
+        ),
+        "digits whose labels are wrong": (
+            "No label is wrong so far; that comes in the section after."
+        ),
+    },
+    hints=(
+        "What could a network take for a digit that is none?",
+        "The upper half of a 9 is a circle.",
+    ),
+    why="Paper is learned first. Half a 9 is a small 0, and an anchor beside "
+    "a digit sees most of it. Those are what a detector still gets wrong at "
+    "the end.",
+)
+
+gap = Choice(
+    "focal loss's lead, as negatives for each positive grow",
+    {
+        "it shrinks, since negatives become easier on average": (
+            "They do, and that is why their sum matters: focal loss is what "
+            "takes easy ones out of it."
+        ),
+        "it stays about the same": (
+            "The sum of the easy losses grows with their number, and cross "
+            "entropy has to carry it."
+        ),
+        "it grows": RIGHT,
+        "it changes sign: cross entropy leads where negatives are many": (
+            "Turn it round: where are there most easy negatives to quieten?"
+        ),
+    },
+    hints=(
+        "Which of the two losses is hurt by a thousand easy examples more?",
+        "With no negatives at all, would the two differ much?",
+    ),
+    why="The more easy negatives there are, the more of cross entropy's sum "
+    "is theirs. Focal loss takes that part out. So it has more to win where "
+    "there are more of them.",
+)

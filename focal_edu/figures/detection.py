@@ -1,0 +1,243 @@
+"""The small detector of lesson 06: its scenes, its losses, its mistakes."""
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from ..training import paired_difference
+from .style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    lesson_figure,
+)
+
+
+def _scene(axes, image):
+    side = len(image)
+    axes.imshow(
+        image, cmap="gray_r", vmin=0, vmax=1, extent=(0, side, side, 0)
+    )
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+
+
+def _box(axes, box, colour, text="", style="-", width=2.2):
+    left, top, right, bottom = map(float, box)
+    axes.add_patch(
+        Rectangle(
+            (left, top),
+            right - left,
+            bottom - top,
+            fill=False,
+            edgecolor=colour,
+            linestyle=style,
+            linewidth=width,
+        )
+    )
+    if text:
+        at = {"ha": "left", "va": "bottom", "fontweight": "bold"}
+        axes.text(left, top - 0.5, text, color=colour, fontsize=11, **at)
+
+
+@lesson_figure
+def scene_and_anchors(figure, image, boxes, labels, anchors, given):
+    """Return a scene with its objects, and with the centres of its anchors.
+
+    `given` is what `assign` says of each anchor.
+    """
+    figure.set_size_inches(7.2, 3.9)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        _scene(axes, image)
+        axes.set(xlim=(0, len(image)), ylim=(len(image), 0))
+    for box, label in zip(boxes, labels, strict=True):
+        _box(left, box, VERMILION, str(int(label)))
+    x, y = ((anchors[:, i] + anchors[:, i + 2]) / 2 for i in (0, 1))
+    looks = {
+        "positive": (given >= 0, "o", BLUE, 60),
+        "ignored": (given == -2, "s", ORANGE, 36),
+        "background": (given == -1, ".", GREY, 5),
+    }
+    for name, (of, marker, colour, size) in looks.items():
+        line = {"s": size, "marker": marker, "label": name}
+        line |= {"edgecolors": colour, "linewidths": 2 if size > 5 else 1}
+        right.scatter(x[of], y[of], facecolors="none", **line)
+    for box in anchors[given >= 0]:
+        _box(right, box, BLUE, style=":", width=1.5)
+    counts = {name: int(of.sum()) for name, (of, *_) in looks.items()}
+    left.set_title(f"{len(boxes)} digits among scraps")
+    right.set_title(
+        f"{counts['positive']} positive anchors, "
+        f"{counts['background']} negative"
+    )
+    return (
+        f"Left, a grey scene with {len(boxes)} framed digits among halves "
+        "of digits. Right, the same with a dot at the centre of each "
+        f"anchor: {counts['positive']} circles mark positive anchors, "
+        f"which lie on the digits, {counts['ignored']} squares ignored "
+        f"ones, and {counts['background']} small dots cover the rest."
+    )
+
+
+@lesson_figure
+def losses_compared(figure, results, baseline):
+    """Return a dot for each seed of each recipe, and the recipe's mean.
+
+    `results` maps a name to one AP a seed; a line marks `baseline`'s mean.
+    """
+    figure.set_size_inches(8, 0.42 * len(results) + 1.2)
+    axes = figure.add_subplot()
+    for row, (name, ap) in enumerate(results.items()):
+        focal = name.startswith("FL")
+        colour = BLUE if focal else BLACK
+        mark = "o" if focal else "s"
+        axes.plot(ap, [row] * len(ap), mark, ms=6, color=colour, alpha=0.45)
+        axes.plot(np.mean(ap), row, "|", ms=22, mew=3, color=colour)
+    axes.axvline(np.mean(results[baseline]), color=GREY, lw=1.2, ls="--")
+    axes.set_yticks(range(len(results)), results)
+    axes.invert_yaxis()
+    axes.set(xlabel="AP on test scenes, one mark a seed; bar: mean")
+    axes.set_title("The paper's Table 1 in miniature")
+    means = ", ".join(f"{n} {np.mean(ap):.2f}" for n, ap in results.items())
+    return (
+        "Average precision of each recipe, one mark for each seed and a "
+        f"bar for the mean. Means: {means}. A dashed line marks {baseline}."
+    )
+
+
+@lesson_figure
+def gap_against_imbalance(figure, negatives, results, baseline):
+    """Return AP differences to `baseline` against negatives per positive.
+
+    `results` maps a name to one list of APs for each entry of `negatives`,
+    paired by seed with those of `baseline`. Bars are a standard error.
+    """
+    figure.set_size_inches(8, 4)
+    axes = figure.add_subplot()
+    looks = ((BLUE, "-", "o"), (GREEN, "-.", "D"), (BLACK, ":", "s"))
+    looks += ((ORANGE, "--", "^"),)
+    others = [name for name in results if name != baseline]
+    for offset, (name, (colour, style, mark)) in enumerate(
+        zip(others, looks, strict=False)
+    ):
+        at = np.array(negatives) * 1.04**offset
+        differences = [
+            paired_difference(these, those)
+            for these, those in zip(
+                results[name], results[baseline], strict=True
+            )
+        ]
+        for x, these, those in zip(
+            at, results[name], results[baseline], strict=True
+        ):
+            apart = np.subtract(these, those)
+            axes.plot([x] * len(apart), apart, mark, color=colour, alpha=0.3)
+        axes.errorbar(
+            at,
+            [d.mean for d in differences],
+            [d.error for d in differences],
+            color=colour,
+            linestyle=style,
+            marker=mark,
+            capsize=5,
+            label=name,
+        )
+        axes.text(
+            at[-1] * 1.1,
+            differences[-1].mean,
+            name,
+            color=colour,
+            va="center",
+            fontweight="bold",
+        )
+    axes.axhline(0, color=GREY, lw=1.2)
+    axes.set(xscale="log", xlabel="negative anchors for each positive")
+    axes.set_xticks(negatives, [f"{n:.0f}" for n in negatives])
+    axes.minorticks_off()
+    axes.set(xlim=(min(negatives) * 0.8, max(negatives) * 2.6))
+    axes.set_ylabel(f"AP minus that of {baseline}")
+    axes.set_title("The gap grows with the number of negatives")
+    said = "; ".join(
+        f"{name} "
+        + ", ".join(
+            str(paired_difference(*pair))
+            for pair in zip(results[name], results[baseline], strict=True)
+        )
+        for name in others
+    )
+    return (
+        "Difference in average precision to "
+        f"{baseline} against the number of negative anchors for each "
+        f"positive, {', '.join(f'{n:.0f}' for n in negatives)}, with "
+        f"standard errors: {said}."
+    )
+
+
+@lesson_figure
+def crops(figure, images, texts, title):
+    """Return small pieces of scenes, each under its text."""
+    columns = 8
+    rows = -(-len(images) // columns)
+    figure.set_size_inches(8, 1.25 * rows + 0.5)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, image, text in zip(panels, images, texts, strict=False):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(text, fontsize=11, loc="center")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+    return f"{title}: {len(images)} small grey pictures, each with a text."
+
+
+@lesson_figure
+def score_maps(figure, steps, cross_entropy, focal, shown):
+    """Return two score maps, cross entropy's and focal loss's, at a step.
+
+    The maps have shape (steps, height, width); `shown` is which is drawn.
+    """
+    figure.set_size_inches(8, 4)
+    for axes, maps, name in zip(
+        figure.subplots(1, 2),
+        (cross_entropy, focal),
+        ("cross entropy", "focal loss"),
+        strict=True,
+    ):
+        axes.imshow(maps[shown], cmap="Blues", vmin=0, vmax=0.5)
+        axes.set(xticks=[], yticks=[], title=name)
+        axes.grid(False)
+    figure.suptitle(
+        f"Largest p at each place after {steps[shown]} steps",
+        x=0.01,
+        ha="left",
+    )
+    return (
+        f"Two maps of one scene after {steps[shown]} of {steps[-1]} steps, "
+        "cross entropy left, focal loss right: the largest probability of "
+        "any digit at each place, from white, 0, to dark blue, 0.5 or more."
+    )
+
+
+@lesson_figure
+def detections_at(figure, image, boxes, found, right, threshold):
+    """Return a scene with the detections whose score reaches a threshold."""
+    figure.set_size_inches(5.5, 5.6)
+    axes = figure.add_subplot()
+    _scene(axes, image)
+    for box in boxes:
+        _box(axes, box, ORANGE, style="--", width=3)
+    detections = zip(*found, right, strict=True)
+    shown = [d for d in detections if d[1] >= threshold]
+    for box, _, label, _ in shown:
+        _box(axes, box, BLUE, str(int(label)))
+    hits = sum(bool(hit) for *_, hit in shown)
+    axes.set_title(
+        f"p at least {threshold:g}. boxes: {len(shown)}, right: {hits}"
+    )
+    return (
+        f"A scene with {len(boxes)} digits in dashed frames and the "
+        f"{len(shown)} detections, solid frames, whose score is at least "
+        f"{threshold:g}; {hits} of these are right."
+    )

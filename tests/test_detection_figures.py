@@ -1,0 +1,100 @@
+"""Lesson 06's figures and moving pictures draw what they are given."""
+
+import numpy as np
+import pytest
+from vega import drawn
+
+from focal_edu import figures
+from focal_edu.explore.detection import threshold_slider, training_maps
+
+RNG = np.random.default_rng(0)
+STEPS = [0, 10, 40]
+MAPS = RNG.uniform(0, 1, (2, 3, 4, 5))
+IMAGE = RNG.uniform(0, 1, (10, 10))
+BOXES = np.array([[1.0, 1, 4, 6]])
+FOUND = (
+    np.array([[1.0, 1, 4, 5], [6, 6, 9, 9], [2, 2, 5, 6]]),
+    np.array([0.8, 0.4, 0.0]),
+    np.array([3, 5, 3]),
+)
+RIGHT = np.array([True, False, False])
+
+
+def test_scene_and_anchors():
+    anchors = np.array([[0.0, 0, 4, 4], [2, 2, 6, 6], [4, 4, 8, 8]])
+    figure = figures.scene_and_anchors(
+        IMAGE, BOXES, np.array([7]), anchors, np.array([7, -1, -2])
+    )
+    left, right = figure.axes
+    assert left.texts[0].get_text() == "7"
+    dots = {c.get_label(): c.get_offsets() for c in right.collections}
+    assert dots["positive"].tolist() == [[2, 2]]
+    assert dots["background"].tolist() == [[4, 4]]
+    assert dots["ignored"].tolist() == [[6, 6]]
+    assert right.get_title(loc="left") == "1 positive anchors, 1 negative"
+
+
+def test_losses_compared_has_a_mark_for_each_seed():
+    results = {"CE": [0.1, 0.2], "FL": [0.2, 0.5]}
+    (axes,) = figures.losses_compared(results, "CE").axes
+    ce, ce_mean, fl, fl_mean, baseline = (x.get_xdata() for x in axes.lines)
+    assert list(ce) == [0.1, 0.2] and list(fl) == [0.2, 0.5]
+    np.testing.assert_allclose([ce_mean[0], fl_mean[0]], [0.15, 0.35])
+    assert baseline[0] == pytest.approx(0.15)
+
+
+def test_gap_against_imbalance_draws_paired_differences():
+    results = {
+        "CE": [[0.1, 0.3], [0.2, 0.2], [0.0, 0.2]],
+        "FL": [[0.2, 0.5], [0.2, 0.3], [0.4, 0.4]],
+    }
+    figure = figures.gap_against_imbalance([40, 200, 800], results, "CE")
+    (axes,) = figure.axes
+    (bars,) = axes.containers
+    line, _, (stems,) = bars.lines
+    means = np.array(line.get_ydata(), float)
+    np.testing.assert_allclose(means, [0.15, 0.05, 0.3])
+    halves = [np.ptp(s[:, 1]) / 2 for s in stems.get_segments()]
+    np.testing.assert_allclose(halves, [0.05, 0.05, 0.1])
+    assert "+0.150 ± 0.050" in figure.alt
+
+
+def test_crops_stand_under_their_texts():
+    figure = figures.crops(list(MAPS[0]), ["a", "b", "c"], "Three")
+    for axes, image, text in zip(figure.axes, MAPS[0], "abc", strict=False):
+        np.testing.assert_array_equal(axes.images[0].get_array(), image)
+        assert axes.get_title() == text
+
+
+def test_the_score_maps_follow_the_slider():
+    picture = training_maps(STEPS, *MAPS)
+    settings = [{"shown": row} for row in range(3)]
+    for row, shown in enumerate(drawn(picture.specification, *settings)):
+        assert shown["title"] == [f"after {STEPS[row]} steps"]
+        for name, maps in zip(("ce", "fl"), MAPS, strict=True):
+            places = {(c["y"], c["x"]): c[name] for c in shown[name]}
+            assert len(places) == 20
+            for (y, x), per_cent in places.items():
+                assert per_cent == round(100 * maps[row, int(y), int(x)])
+    still = picture.still.axes
+    np.testing.assert_array_equal(still[0].images[0].get_array(), MAPS[0, 1])
+    np.testing.assert_array_equal(still[1].images[0].get_array(), MAPS[1, 1])
+
+
+def test_the_threshold_slider_counts_what_it_shows():
+    picture = threshold_slider(IMAGE, BOXES, FOUND, RIGHT)
+    settings = [{"threshold": t} for t in (0.25, 0.5, 0.9)]
+    shown = drawn(picture.specification, *settings)
+    said = [s["counts"][0]["said"] for s in shown]
+    assert said == [
+        "boxes: 2, right: 1",
+        "boxes: 1, right: 1",
+        "boxes: 0, right: 0",
+    ]
+    boxes = [[box["left"] for box in s.get("detections", [])] for s in shown]
+    assert boxes == [[1, 6], [1], []]
+    for pixel in shown[0]["scene"]:
+        value = IMAGE[int(pixel["top"]), int(pixel["left"])]
+        assert pixel["ink"] == round(9 * value)
+    title = picture.still.axes[0].get_title(loc="left")
+    assert title == "p at least 0.25. boxes: 2, right: 1"
