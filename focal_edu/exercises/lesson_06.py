@@ -47,7 +47,7 @@ anchor_count = Number(
 
 @function_to_write(
     truth=lambda iou, closest: (
-        1 if iou >= 0.5 or closest else -1 if iou >= 0.4 else 0
+        1 if closest else (0, -1, 1)[(iou >= 0.4) + (iou >= 0.5)]
     ),
     inputs={
         "iou": lambda rng: round(float(rng.uniform(0, 0.8)), 2),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..figures import detections_at, score_maps
+from ..figures.detection import label_shifts
 from .moving import MovingPicture
 
 BLUE, ORANGE = "#0072B2", "#E69F00"
@@ -87,9 +88,12 @@ def threshold_slider(image, boxes, found, right, *, opens=0.25):
     detections = [
         dict(zip(CORNERS, (round(float(v), 1) for v in box), strict=True))
         | {"p": round(float(p), 3), "label": int(label), "hit": int(hit)}
-        for (box, p, label, hit) in zip(*found, right, strict=True)
+        for box, p, label, hit in zip(*found, right, strict=True)
         if p > 0
     ]
+    shifts = label_shifts([[d["left"], d["top"]] for d in detections])
+    for detection, shift in zip(detections, shifts, strict=True):
+        detection["said_at"] = round(detection["left"] + float(shift), 1)
     kept = {"filter": "datum.p >= threshold"}
     counted = [
         {"op": "sum", "field": "shown", "as": "boxes"},
@@ -130,7 +134,7 @@ def threshold_slider(image, boxes, found, right, *, opens=0.25):
                     "baseline": "bottom",
                 },
                 "encoding": {
-                    "x": _place("left", size),
+                    "x": _place("said_at", size),
                     "y": _place("top", size, reverse=True),
                     "text": {"field": "label"},
                 },
