@@ -13,6 +13,7 @@ import pytest
 
 TEACH = Path(__file__).parents[1] / "notebooks" / "teach"
 SOURCE = Path("source", "focal_loss", "focal_loss.ipynb")
+pytestmark = pytest.mark.slow
 SECONDS = 3  # that a cell may take here; the configuration allows more
 
 POINTS = {

@@ -31,6 +31,7 @@ def test_pins_are_the_roots_and_pytorch_is_the_cpu_build():
     assert all(re.fullmatch(r"[\w-]+==[\w.+]+", line) for line in binder)
 
 
+@pytest.mark.slow
 def test_what_goes_into_the_image():
     command = [f"{sys.prefix}/bin/jupyter-repo2docker"]
     command += ["--no-build", "--debug", "--user-id", "1000"]
@@ -89,6 +90,7 @@ def small_machine():
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", sorted(path.name for path in ROOT.glob("notebooks/[0-9]*.ipynb"))
 )

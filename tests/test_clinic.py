@@ -46,6 +46,7 @@ def reduction_of(variant):
     return "none" if variant.name == "a map over classes" else "mean"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "task", "kind"), [*ways_to_be_wrong()])
 def test_confusion_table(variant, task, kind):
     name, where = variant.name, reduction_of(variant)
@@ -196,6 +197,7 @@ RIGHT_FORMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "form"), RIGHT_FORMS)
 @pytest.mark.parametrize("seed", range(4))
 def test_no_false_alarm(task, form, seed):

@@ -171,6 +171,7 @@ class Registered(LeftBehind):
         self.register_buffer("table", table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "name"),
     [
@@ -208,6 +209,7 @@ def test_an_answer_that_changes_is_seen():
     assert "same answer twice" in examine(stateful(), gamma=2).failing
 
 
+@pytest.mark.slow
 def test_every_property_can_fail():
     seen = set()
     for variant in VARIANTS:

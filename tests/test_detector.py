@@ -242,6 +242,7 @@ def test_average_precision_is_coco_s(seed):
     np.testing.assert_allclose(ours, theirs, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_short_training_finds_digits(seed):
     known = detection_scenes("train", 500, size=40, objects=1, seed=seed)

@@ -121,6 +121,7 @@ def S(p, q, g, s):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_small_change_of_a_solution_is_refused_and_named(name):
     question, named, tried = fresh(name), 0, 0
@@ -135,6 +136,7 @@ def test_each_small_change_of_a_solution_is_refused_and_named(name):
     assert tried >= 8 and named >= 0.9 * tried
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_two_changes_at_once_are_refused_and_named(name):
@@ -155,6 +157,7 @@ def test_two_changes_at_once_are_refused_and_named(name):
     assert named >= 0.8 * tried
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_what_readers_write_is_refused_and_named():
     named = {}

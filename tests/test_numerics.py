@@ -43,6 +43,7 @@ def count_checks():
     return counts.total(), counts.total() - counts["right"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_check_fails(dtype):
     checks = checks_of(dtype)
@@ -50,6 +51,7 @@ def test_no_check_fails(dtype):
     assert [check for check in checks if check.outcome != "right"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", (10, 63, 64, 80))
 @pytest.mark.parametrize("scale", (1, 4, 15, 40, 1000))
 def test_many_classes_in_float32(classes, scale):

@@ -227,6 +227,7 @@ def two_threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("size", [(300_000,), (3, 7, 40_000), (60_000, 7)])
 def test_pieces_leave_no_seam(size, monkeypatch):

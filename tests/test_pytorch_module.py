@@ -44,6 +44,7 @@ def value_and_gradient(loss, z, target):
     return value.detach(), gradient
 
 
+@pytest.mark.slow
 @every_setting
 def test_compiled_is_eager(settings):
     if not (shutil.which("c++") or shutil.which("g++")):
