@@ -21,6 +21,7 @@ import pytest
 from lab_page import (
     CELLS,
     IDLE,
+    MOVING,
     Stopwatch,
     choose,
     errors,
@@ -104,6 +105,15 @@ def test_relative_links_lead_to_files_of_the_site(page, site):
     for name in LESSONS:
         for path, _ in relative_links(f"notebooks/{name}"):
             assert page.request.get(f"{site}/lite/files/{path}").ok, path
+
+
+def test_pictures_move_where_no_kernel_ever_started(page, site):
+    page.goto(f"{site}/lite/lab/index.html?path=notebooks/{LESSONS[0]}")
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context")
+    picture = page.locator(MOVING)
+    picture.first.wait_for()
+    for slider in picture.locator("input[type=range]").all():
+        move(page, slider)
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -28,7 +28,9 @@ async function draw(script) {
   const figure = script.closest(".moving-picture");
   const place = document.createElement("div");
   figure.append(place);
-  const options = {actions: false, renderer: "svg"};
+  // its description speaks for it, and its title says the numbers
+  const config = {mark: {aria: false}};
+  const options = {actions: false, renderer: "svg", config};
   const show = one => vegaEmbed(place, one, options);
   await show(specification);
   const whole = place.querySelector("svg").clientWidth;
