@@ -14,7 +14,7 @@ largest_loss = Choice(
         ),
         "the positive with p = 0.3": (
             "It is wrong and pays for it, but it gave the truth 0.3, and "
-            "somebody gave the truth less."
+            "another prediction gave it less."
         ),
         "the negative with p = 0.3": (
             "With p = 0.3 it says that a positive is unlikely, and it was "
@@ -73,7 +73,7 @@ def _p_t_by_distance(p, y):
         ),
         (
             cross_entropy,
-            "That is the loss; asked for is the probability before its "
+            "That is the loss; we want the probability before its "
             "logarithm is taken.",
         ),
     ],
@@ -124,7 +124,7 @@ def _by_p_t(p, y, gamma):
                 cross_entropy(p, y) * np.exp(-gamma * cross_entropy(p, y))
             ),
             "Your factor is near 1 on easy examples and small on hard ones: "
-            "it quietens the wrong side.",
+            "it turns down the wrong side.",
         ),
         (
             lambda p, y, gamma: (
@@ -277,12 +277,12 @@ hard_share = Number(
         "entropy: they have a modulating factor too.",
         _share(_ce(0.1), _easy): "There the hard one still pays cross "
         "entropy: it has a modulating factor too.",
-        81: "That is the hard one's modulating factor; asked for is its part "
+        81: "That is the hard one's modulating factor; we want its part "
         "of the batch's loss.",
         100: "Not quite the whole: a hundred easy examples still lose "
         "something.",
         0: "The hard one loses most; it is the easy ones that nearly vanish.",
-        1: "That counts examples, one in a hundred and one; asked for is "
+        1: "That counts examples, one in a hundred and one; we want "
         "the part of the sum of losses.",
         50: "Half would need the hundred easy losses to add up to the hard "
         "one: work out both sums.",
@@ -331,7 +331,7 @@ batch_loss = Fault(
         "may be averaged before the factor is there.",
     ),
     why="The mean comes too early: one factor is made from the average "
-    "loss, and every example gets it. So an easy example is quietened no "
+    "loss, and every example gets it. So an easy example is turned down no "
     "more than a hard one, which was the point. With a batch of one it "
     "cannot be seen.",
 )

@@ -60,7 +60,7 @@ def minus_log_sigmoid(x):
         ),
         (
             lambda f, x, h: grad(f)(float(x)),
-            "That is the exact slope, with no step; asked for is what two "
+            "That is the exact slope, with no step; we want the one that two "
             "points a step to either side give, which is a little off.",
         ),
         (
@@ -264,7 +264,7 @@ lost = Number(
     within=0.02,
     unit="parts of 1",
     wrong={
-        1 / 3: "That part is kept; asked for is what is lost.",
+        1 / 3: "That part is kept; the question is what is lost.",
         3: "That is how many times larger the true gradient is; which part "
         "of it does the popular version leave out?",
         0: "The factor is nearly zero there, but so is the rest: compare "

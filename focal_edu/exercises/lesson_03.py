@@ -119,8 +119,8 @@ balancing_alpha = Choice(
     "the α that balances the totals, as γ rises",
     {
         "it rises towards 1": (
-            "That would mean that the negatives' total grows beside the "
-            "positives'; which of the two does gamma quieten?"
+            "That would mean that the negatives' total grows against the "
+            "positives'; which of the two does gamma turn down?"
         ),
         "it falls": RIGHT,
         "it stays": (
@@ -285,11 +285,10 @@ prior_factor = Number(
         1e5 * -math.log(0.99): "That is the first loss with the prior; how "
         "often does it go into the one without?",
         100 * (1 - math.log(0.99) / math.log(0.5)): "That is by how many per "
-        "cent the loss falls; asked for is how many times smaller it is.",
+        "cent the loss falls; how many times smaller is it?",
         1 - math.log(0.99) / math.log(0.5): "That is the part of the loss "
-        "that goes; asked for is how many times smaller it becomes.",
-        172000: "That is about focal loss's factor; the number asked for is "
-        "cross entropy's.",
+        "that goes; how many times smaller does it become?",
+        172000: "That is about focal loss's factor; we want cross entropy's.",
         100: "Right in kind: minus log 0.99 is about 0.01, but at p = 0.5 "
         "the loss is not 1.",
     },

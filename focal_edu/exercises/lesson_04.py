@@ -46,7 +46,7 @@ def _by_difference(z, t):
         ),
         (
             lambda z, t: z[t] / z.sum(),
-            "Logits are not positive, so their shares are no probabilities; "
+            "Logits are not positive, so their shares are not probabilities; "
             "take exponentials first.",
         ),
         (
@@ -176,7 +176,7 @@ first_steps = Choice(
     },
     hints=(
         "An untrained classifier of C classes gives each class about 1/C. "
-        "Where does that stand beside the crossing of lesson 02?",
+        "Is that above or below the crossing of lesson 02?",
         "The crossing at gamma = 2 is at 0.2976 and the peak at 0.1041; "
         "with ten classes p_t starts close to one of them.",
     ),

@@ -81,7 +81,7 @@ clipped_slope = Number(
         "have for a slope?",
         -1: "That is where cross entropy's slope tends without the clip: "
         "look at what p is replaced by.",
-        16.118: "That is the capped loss; asked for is how it changes.",
+        16.118: "That is the capped loss; the question is how it changes.",
         1e-7: "That is the clip itself; how does the loss change while p "
         "stays there?",
         1e7: "That is the slope of the logarithm at the clip; but p no "
@@ -132,7 +132,7 @@ square_root = Choice(
         ),
         "0": (
             "The loss is 0 there; the gradient multiplies a slope of the "
-            "square root, which is no finite number at 0."
+            "square root, which is not finite at 0."
         ),
         "minus infinity": (
             "The slope of the square root is infinite at 0, but what is it "
