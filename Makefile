@@ -4,6 +4,7 @@
 # make refresh     run every notebook in place and keep its outputs
 # make slides      a deck a lesson in _slides, shown without a network
 # make assignment  the students' version of the graded assignment
+# make key         the teacher's key to the exercises, notebooks/teach/key.md
 # make site        the book, and the lessons without a server, in _site
 # make book        the same
 # make links       the README's buttons, from this repository's remote
@@ -38,6 +39,9 @@ refresh: $(VENV)/installed-test
 
 slides: $(VENV)/installed
 	$(BIN)/python tools/slides.py _slides notebooks/*.ipynb
+
+key: $(VENV)/installed
+	$(BIN)/python tools/answer_key.py notebooks/teach/key.md
 
 assignment: $(VENV)/installed-teach
 	cd notebooks/teach && PATH="$(abspath $(BIN)):$$PATH" \
@@ -76,4 +80,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test check refresh slides assignment site book links bench record style
+.PHONY: lab test check refresh slides assignment key site book links bench record style

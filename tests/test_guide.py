@@ -1,10 +1,15 @@
 """The teacher's guide beside the lessons that it speaks of."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from focal_edu import exercises
+from focal_edu.exercises.feedback import questions_of
+from focal_edu.exercises.questions import Fault, FunctionToWrite
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "notebooks" / "teach" / "README.md").read_text()
@@ -76,3 +81,28 @@ def test_the_sections_that_beliefs_point_to_are_there(path):
     )
     for name in named:
         assert re.sub(r"\s+", " ", name) in headings, name
+
+
+@every_lesson
+def test_homework_names_each_exercise_and_its_minutes(path):
+    """What is written or searched for; choices are made in class."""
+    lesson = f"lesson_{path.stem[:2]}"
+    if not (Path(exercises.__file__).parent / f"{lesson}.py").exists():
+        pytest.skip("a lesson without exercises")
+    module = import_module(f"{exercises.__name__}.{lesson}")
+    own = [
+        name
+        for name, question in questions_of(module).items()
+        if isinstance(question, FunctionToWrite | Fault)
+    ]
+    heading = re.search(rf"^### {path.stem[:2]} .*$", GUIDE, re.M)
+    text = GUIDE[heading.end() :]
+    text = text[: re.search(r"^##", text, re.M).start()]
+    total, planned, looking_back = re.search(
+        r'Homework,\s(\d+)\sminutes:(.*?)"Your\spredictions"\s(\d+)',
+        text,
+        re.S,
+    ).groups()
+    minutes = dict(re.findall(r"`(\w+)`\s(\d+)", planned))
+    assert list(minutes) == own
+    assert int(total) == sum(map(int, minutes.values())) + int(looking_back)

@@ -99,8 +99,8 @@ def hand_in(lesson, path):
         writer.writerow(head)
         for key, q in questions_of(lesson).items():
             seen = (int(q.solved), q.hints_given, int(q.solution_seen))
-            said = _first_and_last(q.said)
-            writer.writerow((name, key, q.tries, *seen, said))
+            said = q.said and _first_and_last(q.said)
+            writer.writerow((name, key, q.tries, *seen, said or ""))
     return Feedback("Written", f"{path} is the file to hand in.")
 
 

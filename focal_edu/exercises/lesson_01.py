@@ -206,7 +206,6 @@ suspect = Choice(
     ),
     inputs={"p_t": "probability", "gamma": "gamma"},
     first=[(0.9, 2), (0.5, 2), (0.9, 1), (0.3, 0)],
-    predicts="1 / (1 - p_t)**gamma",
     wrong=[
         (
             lambda p_t, gamma: (1 - p_t) ** gamma,

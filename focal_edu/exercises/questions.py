@@ -295,8 +295,7 @@ class FunctionToWrite(Question):
 
     It is made by decorating its solution, whose source is what
     ``.solution()`` shows. In `wrong` the answers are functions, in pairs
-    with their sentences. `predicts` is the answer in a line, for a function
-    that is a prediction; `routes` are other right functions, in which a
+    with their sentences; `routes` are other right functions, in which a
     reader may have made a mistake; `meaning` says what the names mean that
     the solution gives to its parts.
     """
@@ -307,14 +306,11 @@ class FunctionToWrite(Question):
         behaviour,
         *,
         wrong,
-        predicts="",
         routes=(),
         meaning=None,
         **parts,
     ):
         super().__init__(solution.__name__.replace("_", " "), **parts)
-        if predicts:
-            self.happened = predicts
         self.function, self.behaviour = solution, behaviour
         self.wrong, self.routes = wrong, routes
         self.meaning = meaning or {}
