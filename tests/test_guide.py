@@ -98,11 +98,13 @@ def test_homework_names_each_exercise_and_its_minutes(path):
     heading = re.search(rf"^### {path.stem[:2]} .*$", GUIDE, re.M)
     text = GUIDE[heading.end() :]
     text = text[: re.search(r"^##", text, re.M).start()]
-    total, planned, looking_back = re.search(
-        r'Homework,\s(\d+)\sminutes:(.*?)"Your\spredictions"\s(\d+)',
+    line = re.search(
+        r'Homework,\s(\d+)\sminutes:(.*?)"Your\spredictions"\s(\d+)\.',
         text,
         re.S,
-    ).groups()
+    )
+    assert line, 'Homework, 12 minutes: `name` 9; "Your predictions" 3.'
+    total, planned, looking_back = line.groups()
     minutes = dict(re.findall(r"`(\w+)`\s(\d+)", planned))
     assert list(minutes) == own
     assert int(total) == sum(map(int, minutes.values())) + int(looking_back)
