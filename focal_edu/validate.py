@@ -106,12 +106,17 @@ def check_choice(name, value, choices):
     return value
 
 
-def show(values):
-    """Return the numbers as text, the middle of a long list left out."""
-    shown = [f"{value:g}" for value in values]
-    if len(shown) > 5:
+def show(value):
+    """Return None, a number or numbers as text; of many, not the middle."""
+    if value is None:
+        return "none"
+    if _is_number(value):
+        return f"{value:g}"
+    shown = [f"{number:g}" for number in value]
+    if len(shown) > 10:
         shown = [*shown[:3], "...", shown[-1]]
-    return "[" + ", ".join(shown) + "]"
+    left, right = "()" if isinstance(value, tuple) else "[]"
+    return left + ", ".join(shown) + right
 
 
 def _is_number(value):

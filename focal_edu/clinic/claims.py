@@ -8,7 +8,13 @@ from numbers import Real
 
 import torch
 
-from ..validate import TASKS, check_alpha, check_class_alpha, check_gamma
+from ..validate import (
+    TASKS,
+    check_alpha,
+    check_class_alpha,
+    check_gamma,
+    show,
+)
 from .calls import fresh
 from .fit import fitted
 
@@ -145,16 +151,6 @@ def numbers_of_classes(loss, alpha):
         if isinstance(value, int) and 2 <= value <= 100:
             return (value,)
     return 3, 2, *range(4, 21)
-
-
-def show(alpha):
-    """Return α as text."""
-    if isinstance(alpha, tuple):
-        shown = [f"{value:g}" for value in alpha]
-        if len(shown) > 10:
-            shown = [*shown[:3], "...", shown[-1]]
-        return "(" + ", ".join(shown) + ")"
-    return "none" if alpha is None else f"{alpha:g}"
 
 
 def _alpha(alpha, task):
