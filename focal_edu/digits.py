@@ -158,12 +158,56 @@ def digit_pairs(*, train=1000, test=500, seed=0):
     halves = np.array_split(draw.permutation(len(images)), 2)
     parts = []
     for count, rows in zip((train, test), halves, strict=True):
-        pairs = draw.choice(rows, (4 * count + 20, 2))
-        pairs = pairs[digits[pairs[:, 0]] != digits[pairs[:, 1]]][:count]
-        canvases = images[pairs].reshape(-1, 2, 8, 8).swapaxes(1, 2)
+        pairs = _pairs(draw, rows, digits, count)
         labels = np.eye(10)[digits[pairs]].sum(axis=1)
-        parts += [canvases.reshape(-1, 128), labels]
+        parts += [_canvases(images[pairs]), labels]
     return Split(*parts)
+
+
+def digit_masks(digit, *, seed=0):
+    """Return canvases of two digits, and where the ink of `digit` is.
+
+    Parameters
+    ----------
+    digit : int from 0 to 9
+        About one canvas in five has it.
+    seed : int
+        The draw: the same seed gives the same canvases.
+
+    Returns
+    -------
+    three pairs (canvases, masks)
+        600, 300 and 600 rows of 128 numbers, 8 rows of 16 pixels. A mask is
+        1.0 where `digit` stands and its pixel is at least half dark. No
+        image of a digit is in two parts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above.
+    """
+    images, digits = _images()
+    _check_integer("digit", digit, 0, 9)
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    draw = np.random.default_rng(seed)
+    thirds = np.array_split(draw.permutation(len(images)), 3)
+    parts = []
+    for count, rows in zip((600, 300, 600), thirds, strict=True):
+        pairs = _pairs(draw, rows, digits, count)
+        ink = (images[pairs] >= 0.5) & (digits[pairs] == digit)[..., None]
+        parts.append((_canvases(images[pairs]), _canvases(ink.astype(float))))
+    return tuple(parts)
+
+
+def _pairs(draw, rows, digits, count):
+    """Return `count` pairs of rows whose digits differ, (count, 2)."""
+    pairs = draw.choice(rows, (4 * count + 20, 2))
+    return pairs[digits[pairs[:, 0]] != digits[pairs[:, 1]]][:count]
+
+
+def _canvases(pairs):
+    """Put two images side by side: (N, 2, 64) -> (N, 128)."""
+    return pairs.reshape(-1, 2, 8, 8).swapaxes(1, 2).reshape(-1, 128)
 
 
 def long_tail_counts(factor, *, largest=100):
@@ -221,6 +265,39 @@ def long_tail(factor, *, seed=0):
 
 
 _HELD_OUT = ((50, 74), (0, 50))  # of each class, validation and test
+
+
+def noisy_digits(*, noise=0.3, seed=0):
+    """Return all digits under pixel noise: train, validation and test.
+
+    Parameters
+    ----------
+    noise : float >= 0
+        Standard deviation of what is added to each pixel, once; the pixels
+        lie from 0 to 1 before.
+    seed : int
+        The split and the noise.
+
+    Returns
+    -------
+    three pairs (images, labels)
+        300, 400 and 1097 images, of which no two are the same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument that is not as above.
+    """
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"noise must be finite and >= 0, got {noise}")
+    _check_integer("seed", seed, 0, 2**32 - 1)
+    images, digits = _images()
+    draw = np.random.default_rng(seed)
+    order = draw.permutation(len(images))
+    images = images + draw.normal(0, noise, images.shape)
+    return tuple(
+        (images[rows], digits[rows]) for rows in np.split(order, (300, 700))
+    )
 
 
 class Scenes(NamedTuple):

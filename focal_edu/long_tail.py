@@ -10,11 +10,12 @@ from torch.nn import functional as F
 from .digits import long_tail
 from .pytorch import softmax_focal_loss
 from .relatives import class_balanced_weights
-from .training import Parts, Perceptrons, batches, check_apart, train
+from .training import Perceptrons, batches, side_by_side, train
 
 STEPS = (50, 100, 200, 400, 800)
-RATES = (0.003, 0.01, 0.03, 0.1)
+RATES = (0.001, 0.003, 0.01, 0.03)
 GAMMAS = (0.5, 1, 2, 4)
+BETAS = (0.9, 0.97, 0.99, 0.999)
 TAUS = (0.5, 1, 1.5, 2, 3)
 
 
@@ -64,10 +65,12 @@ RECIPES = {
     "CE": Recipe(cross_entropy),
     "FL": Recipe(focal, {"gamma": GAMMAS}),
     "weights 1/n": Recipe(weighted),
-    "weights, effective n": Recipe(effective, {"beta": (0.9, 0.97, 0.99)}),
+    "weights, effective n": Recipe(
+        effective, {"beta": (0.9, 0.97, 0.99, 0.999)}
+    ),
     "FL, weights 1/n": Recipe(weighted, {"gamma": GAMMAS}),
     "oversampling": Recipe(cross_entropy, oversampled=True),
-    "LDAM": Recipe(ldam, {"margin": (1, 2, 4, 8)}),
+    "LDAM": Recipe(ldam, {"margin": (2, 4, 8, 16)}),
     "logit adjustment": Recipe(logit_adjusted, {"tau": TAUS}),
     "CE, shifted after": Recipe(
         lambda *a, tau: cross_entropy(*a), {"tau": TAUS}, shifted_after=True
@@ -76,19 +79,8 @@ RECIPES = {
 
 
 def draws(factor, seeds):
-    """Return `Parts` of many draws, stacked: (seeds, N, 64), (seeds, N)."""
-    each = [Parts(*long_tail(factor, seed=seed)) for seed in seeds]
-    for parts in each:
-        check_apart(parts)
-    return Parts(
-        *(
-            (
-                torch.tensor(np.stack([x for x, _ in part])).float(),
-                torch.tensor(np.stack([y for _, y in part])),
-            )
-            for part in zip(*each, strict=True)
-        )
-    )
+    """Return the `Parts` of many draws, side by side."""
+    return side_by_side(long_tail(factor, seed=seed) for seed in seeds)
 
 
 def fit(name, part, seeds, *, rate, steps=STEPS, **settings):

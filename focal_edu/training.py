@@ -102,6 +102,24 @@ class Parts(NamedTuple):
     test: tuple
 
 
+def side_by_side(draws):
+    """Return one `Parts` of many data sets, for networks side by side.
+
+    Each of `draws` is a triple of pairs of arrays; no example may be in two
+    of its parts. Inputs become tensors (draws, N, features).
+    """
+    draws = [Parts(*draw) for draw in draws]
+    for draw in draws:
+        check_apart(draw)
+    stacked = [
+        [np.stack(arrays) for arrays in zip(*part, strict=True)]
+        for part in zip(*draws, strict=True)
+    ]
+    return Parts(
+        *((torch.tensor(x).float(), torch.tensor(y)) for x, y in stacked)
+    )
+
+
 class Tuned(NamedTuple):
     """What `tune` tried: settings, number of steps and score of each row."""
 

@@ -17,6 +17,12 @@ from focal_edu.exercises.questions import FunctionToWrite, source_of
 EQUIVALENT = {
     ("lesson_04.class_weights", "inverse = 2 / np.asarray(counts)"),
     ("lesson_04.class_weights", "inverse = -1 / np.asarray(counts)"),
+    ("lesson_07.balanced", "weights = 2 / (1 - beta ** counts)"),
+    ("lesson_07.balanced", "weights = -1 / (1 - beta ** counts)"),
+    ("lesson_07.balanced", "weights = 1 / (beta ** counts - 1)"),
+    # An empty bin more, and a distance taken from its other end.
+    ("lesson_08.ece", "range(11)"),
+    ("lesson_08.ece", "confidence[inside].mean() - right[inside].mean()"),
 }
 
 

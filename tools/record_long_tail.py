@@ -15,7 +15,7 @@ from focal_edu.training import tune
 FACTORS = (1, 10, 50, 100)
 CHOOSING, MEASURED = range(100, 106), range(20)
 # With classes of one size the others are cross entropy.
-EVEN = ("CE", "FL", "LDAM")
+EVEN = ("CE", "FL")
 
 
 def main():

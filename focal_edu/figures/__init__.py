@@ -4,6 +4,13 @@ Each returns its figure, which shows itself and carries its alt text.
 """
 
 from .breaking import map_of_breaks
+from .calibration import (
+    calibration_by_gamma,
+    entropy_bound,
+    outputs_and_truth,
+    reliability_at_gamma,
+    trained_output_at_gamma,
+)
 from .clinic import (
     gradient_multipliers,
     hopeless_examples,
@@ -21,14 +28,11 @@ from .detection import (
 from .imbalance import (
     cumulative_loss,
     digit_sheet,
-    effective_number,
     loss_of_one_in_a_hundred,
     who_holds_the_loss,
 )
-from .losses import (
-    focal_loss_in_one_figure,
-    loss_curves,
-)
+from .losses import focal_loss_in_one_figure, loss_curves
+from .relatives import two_relatives
 from .slopes import (
     curvature_curves,
     gradient_ratio_curves,
@@ -45,6 +49,12 @@ from .stills import (
     ratio_at_gamma,
     winning_p_t,
 )
+from .tail import (
+    effective_number,
+    masks_beside,
+    rarity_is_not_difficulty,
+    who_moves_the_tail,
+)
 from .tasks import digit_pair_sheet, three_tasks, winning_can_be_hard
 from .training import (
     boundaries,
@@ -56,6 +66,7 @@ from .training import (
 __all__ = [
     "batch_share",
     "boundaries",
+    "calibration_by_gamma",
     "cost_of_losses",
     "crops",
     "cumulative_loss",
@@ -65,6 +76,7 @@ __all__ = [
     "digit_pair_sheet",
     "digit_sheet",
     "effective_number",
+    "entropy_bound",
     "first_loss",
     "float_map",
     "focal_loss_in_one_figure",
@@ -80,15 +92,22 @@ __all__ = [
     "loss_over_logit",
     "losses_compared",
     "map_of_breaks",
+    "masks_beside",
+    "outputs_and_truth",
+    "rarity_is_not_difficulty",
     "ratio_at_gamma",
+    "reliability_at_gamma",
     "scene_and_anchors",
     "score_maps",
     "three_tasks",
+    "trained_output_at_gamma",
     "training_curves",
     "training_differences",
     "two_gradients_compared",
+    "two_relatives",
     "two_valleys",
     "who_holds_the_loss",
+    "who_moves_the_tail",
     "winning_can_be_hard",
     "winning_p_t",
 ]

@@ -7,9 +7,7 @@ from .style import (
     BLACK,
     BLUE,
     GAMMA_LOOKS,
-    GREEN,
     ORANGE,
-    PURPLE,
     SKY,
     VERMILION,
     lesson_figure,
@@ -151,38 +149,4 @@ def cumulative_loss(figure, x_t_positives, x_t_negatives):
         "four curves lie close. Right, negatives: the larger gamma, the "
         "longer the curve stays near zero. Hollow circles at 0.8 mark the "
         "paper's values."
-    )
-
-
-@lesson_figure
-def effective_number(figure):
-    """Return (1 − β^n) / (1 − β) over n for four β."""
-    figure.set_size_inches(8, 4)
-    axes = figure.add_subplot()
-    n = np.geomspace(1, 1e5, 101)
-    axes.plot(n, n, "--", color=BLACK, label="n")
-    for beta, colour, style in (
-        (0.9, VERMILION, "-"),
-        (0.99, PURPLE, "-."),
-        (0.999, GREEN, ":"),
-        (0.9999, BLUE, "-"),
-    ):
-        effective = (1 - beta**n) / (1 - beta)
-        axes.plot(n, effective, style, color=colour, label=f"{beta:g}")
-        axes.text(
-            n[-1] * 1.1,
-            effective[-1],
-            f"β = {beta:g}",
-            color=colour,
-            va="center",
-        )
-    axes.text(n[-1] * 1.1, n[-1], "n", va="center")
-    axes.set(xscale="log", yscale="log", xlim=(1, n[-1] * 6))
-    axes.set(xlabel="n, examples of a class", ylabel="effective number")
-    axes.set_title("The effective number levels off at 1 / (1 − β)")
-    return (
-        "Effective number against the number of examples, both axes "
-        "logarithmic. The curves for beta 0.9, 0.99, 0.999 and 0.9999 "
-        "follow the diagonal at first and level off at 10, 100, 1000 and "
-        "10000."
     )
