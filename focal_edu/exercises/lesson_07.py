@@ -79,6 +79,35 @@ def adjusted(margin, prior):
     return np.log(1 + np.exp(-shifted))
 
 
+after_training = Fault(
+    {
+        "def predict(logits, counts):": "Logits and counts are all it needs.",
+        "    counts = np.asarray(counts, float)": "That makes an array.",
+        "    prior = counts / counts.sum()": "Each class's part of all.",
+        "    shifted = logits + np.log(prior)": Repair(
+            "    shifted = logits - np.log(prior)"
+        ),
+        "    return shifted.argmax(axis=-1)": "The largest logit is chosen.",
+    },
+    truth=lambda logits, counts: (np.exp(logits) / np.asarray(counts)).argmax(
+        -1
+    ),
+    inputs={
+        "logits": lambda rng: rng.normal(0, 2, (4, 3)).round(2),
+        "counts": lambda rng: rng.integers(1, 100, 3),
+    },
+    first=[(np.array([[0.5, 0.0, 0.2]]), np.array([90, 5, 5]))],
+    hints=(
+        "A network trained with plain cross entropy has already learned "
+        "which class is frequent. What should be done to that afterwards?",
+        "In training the shift is added and left out of predicting; put on "
+        "afterwards it must go the other way.",
+    ),
+    why="Cross entropy learns the classes' parts with the rest. To judge as "
+    "if all were equally frequent, that must be taken away. Added, it "
+    "favours the frequent class twice.",
+)
+
 mover = Choice(
     "what moves the tail most, factor 50",
     {
@@ -128,35 +157,6 @@ memorised = Number(
     ),
     why="Two images are quickly learned by heart. Then they are easy, "
     "however rare they are. Their factor (1 - p_t)^γ is nearly 0.",
-)
-
-after_training = Fault(
-    {
-        "def predict(logits, counts):": "Logits and counts are all it needs.",
-        "    counts = np.asarray(counts, float)": "That makes an array.",
-        "    prior = counts / counts.sum()": "Each class's part of all.",
-        "    shifted = logits + np.log(prior)": Repair(
-            "    shifted = logits - np.log(prior)"
-        ),
-        "    return shifted.argmax(axis=-1)": "The largest logit is chosen.",
-    },
-    truth=lambda logits, counts: (np.exp(logits) / np.asarray(counts)).argmax(
-        -1
-    ),
-    inputs={
-        "logits": lambda rng: rng.normal(0, 2, (4, 3)).round(2),
-        "counts": lambda rng: rng.integers(1, 100, 3),
-    },
-    first=[(np.array([[0.5, 0.0, 0.2]]), np.array([90, 5, 5]))],
-    hints=(
-        "A network trained with plain cross entropy has already learned "
-        "which class is frequent. What should be done to that afterwards?",
-        "In training the shift is added and left out of predicting; put on "
-        "afterwards it must go the other way.",
-    ),
-    why="Cross entropy learns the classes' parts with the rest. To judge as "
-    "if all were equally frequent, that must be taken away. Added, it "
-    "favours the frequent class twice.",
 )
 
 
