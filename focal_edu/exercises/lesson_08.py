@@ -37,9 +37,12 @@ coin = Choice(
 
 
 @function_to_write(
-    truth=lambda v, gamma: posterior((v, 1 - v), gamma)[0],
-    inputs={"v": "probability", "gamma": "gamma"},
-    first=[(0.7, 2), (0.5, 2), (0.3, 1), (0.8, 0)],
+    truth=lambda v, gamma: posterior(np.stack([v, 1 - v], -1), gamma)[..., 0],
+    inputs={
+        "v": lambda rng: rng.uniform(0.03, 0.97, 3).round(3),
+        "gamma": "gamma",
+    },
+    first=[(np.array([0.7, 0.5, 0.2]), 2), (np.array([0.3, 0.8, 0.6]), 0)],
     wrong=[
         (lambda v, gamma: v, "That is the output itself, as if γ were 0."),
         (
