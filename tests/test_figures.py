@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from focal_edu import figures
-from focal_edu.digits import rare_digit
 from focal_edu.gradients import inflection
 
 
@@ -104,16 +103,6 @@ def test_two_valleys():
     assert hill > 0.04
 
 
-def test_digit_sheet_frames_the_positives():
-    split = rare_digit(8)
-    figure = figures.digit_sheet(split.train_images, split.train_labels)
-    framed = [axes.spines["top"].get_visible() for axes in figure.axes]
-    assert framed == [True] * 10 + [False] * 30
-    first = figure.axes[0].images[0].get_array()
-    positives = split.train_images[split.train_labels == 1]
-    np.testing.assert_array_equal(first.ravel(), positives[0])
-
-
 def test_who_holds_the_loss():
     (axes,) = figures.who_holds_the_loss().axes
     mistakes, easy = axes.patches[::2], axes.patches[1::2]
@@ -145,23 +134,6 @@ def test_loss_of_one_in_a_hundred():
         loss = alpha * fl(p, gamma) + 99 * (1 - alpha) * fl(1 - p, gamma)
         np.testing.assert_allclose(mean, loss / loss.min(), rtol=1e-9)
     np.testing.assert_allclose(dots, [0.01, 0.1536, 0.1084], atol=1e-4)
-
-
-def test_cumulative_loss():
-    x_t = np.array([3.0, -1.0, 0.5, 2.0])
-    left, right = figures.cumulative_loss(x_t, x_t + 1).axes
-    for axes, logits in ((left, x_t), (right, x_t + 1)):
-        for gamma in (0, 0.5, 1, 2):
-            fraction, share = lines(axes)[f"γ = {gamma:g}"]
-            loss = np.sort(fl(sigmoid(logits), gamma))
-            np.testing.assert_allclose(fraction, [0.25, 0.5, 0.75, 1])
-            np.testing.assert_allclose(share, np.cumsum(loss) / loss.sum())
-    circles = [
-        line.get_ydata()[0]
-        for line in right.lines
-        if line.get_marker() == "o" and len(line.get_ydata())
-    ]
-    np.testing.assert_allclose(circles, [0.633, 0.5, 0.286, 0.01])
 
 
 def test_effective_number():

@@ -26,8 +26,6 @@ from .detection import (
     score_maps,
 )
 from .imbalance import (
-    cumulative_loss,
-    digit_sheet,
     loss_of_one_in_a_hundred,
     who_holds_the_loss,
 )
@@ -69,12 +67,10 @@ __all__ = [
     "calibration_by_gamma",
     "cost_of_losses",
     "crops",
-    "cumulative_loss",
     "curvature_curves",
     "detections_at",
     "difference_dots",
     "digit_pair_sheet",
-    "digit_sheet",
     "effective_number",
     "entropy_bound",
     "first_loss",
