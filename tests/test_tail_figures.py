@@ -56,3 +56,30 @@ def test_entropy_bound():
     ).axes
     np.testing.assert_allclose(curves(axes)["bound"][1], (-0.1, -0.1))
     np.testing.assert_allclose(curves(axes)["FL"][1], (0.4, 0.1))
+
+
+def test_who_moves_the_tail_draws_each_draw_and_the_mean():
+    rows = load("long_tail")["rows"]
+    figure = figures.who_moves_the_tail(rows, factor=50)
+    by_name = {
+        r["recipe"]: np.array(r["accuracy"])
+        for r in rows
+        if r["factor"] == 50
+    }
+    for axes, classes in zip(
+        figure.axes, ((0, 3), (3, 7), (7, 10)), strict=True
+    ):
+        names = [n for n in by_name if n != "CE"]
+        dots = [line for line in axes.lines if len(line.get_xdata()) == 20]
+        for name, line in zip(names, dots, strict=True):
+            apart = (by_name[name] - by_name["CE"])[:, slice(*classes)]
+            np.testing.assert_allclose(line.get_xdata(), apart.mean(1))
+
+
+def test_rarity_is_not_difficulty_draws_the_record():
+    rows = load("long_tail")["rows"]
+    (row,) = (r for r in rows if (r["factor"], r["recipe"]) == (50, "FL"))
+    train, test = figures.rarity_is_not_difficulty(rows, factor=50).axes
+    np.testing.assert_array_equal(curves(train)["FL"][1], row["p_t_train"])
+    np.testing.assert_array_equal(curves(test)["FL"][1], row["p_t_test"])
+    assert min(row["p_t_train"]) > 0.99 and row["p_t_test"][9] < 0.5

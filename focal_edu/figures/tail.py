@@ -52,6 +52,7 @@ def who_moves_the_tail(figure, rows, factor):
                 label=name,
             )
         axes.set_title(group, fontsize=11)
+        axes.locator_params(axis="x", nbins=3)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
     panels[1].set_xlabel("accuracy, less cross entropy's")
