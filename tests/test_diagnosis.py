@@ -214,4 +214,7 @@ def test_a_function_of_single_numbers_is_right():
             return -((1 - p) ** gamma) * log(p)
         return -(p**gamma) * log(1 - p)
 
-    assert fresh("lesson_01.binary_focal_loss").check(loss).right
+    question = fresh("lesson_01.binary_focal_loss")
+    feedback = question.check(loss)
+    assert feedback.right and "np.where" in feedback.message
+    assert "np.where" not in question.check(question.function).message

@@ -76,6 +76,11 @@ def _p_t_by_distance(p, y):
             "That is the loss; we want the probability before its "
             "logarithm is taken.",
         ),
+        (
+            lambda p, y: float((p > 0.5) == (y == 1)),
+            "That says whether the classifier is right; we want how much "
+            "probability it gave to the truth.",
+        ),
     ],
     routes=[_p_t_by_distance],
     hints=(
@@ -145,6 +150,11 @@ def _by_p_t(p, y, gamma):
         (
             lambda p, y, gamma: focal_loss(p, y, gamma=2),
             "Right at gamma = 2 only: the argument gamma is not used.",
+        ),
+        (
+            lambda p, y, gamma: -(np.log(p_t.function(p, y)) ** gamma),
+            "There gamma is a power of the logarithm; it should be a power "
+            "of what the truth was not given.",
         ),
     ],
     routes=[_by_p_t],

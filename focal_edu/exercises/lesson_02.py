@@ -4,7 +4,7 @@ import numpy as np
 from autograd import grad
 
 from ..gradients import gradient_ratio, sigmoid_focal_gradient
-from ..reference import log_sigmoid
+from ..reference import log_sigmoid, sigmoid_focal_loss
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
@@ -53,6 +53,11 @@ def minus_log_sigmoid(x):
             lambda f, x, h: (f(x + h) + f(x - h)) / (2 * h),
             "That adds the two values, and a slope is made from their "
             "difference.",
+        ),
+        (
+            lambda f, x, h: f(x) / h,
+            "That is a height divided by a step; a slope is a difference of "
+            "two heights divided by the distance between them.",
         ),
         (
             lambda f, x, h: f(x + h) - f(x - h),
@@ -170,6 +175,10 @@ def _p_t(x, y):
             lambda x, y, gamma: -sigmoid_focal_gradient(x, y, gamma=gamma),
             "The sign is turned for both labels: raising the logit of a "
             "positive must lower its loss.",
+        ),
+        (
+            lambda x, y, gamma: sigmoid_focal_loss(x, y, gamma=gamma),
+            "That is the loss itself; we want its slope.",
         ),
         (
             lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=2),

@@ -245,6 +245,16 @@ lowest_p = Choice(
             "Those are the odds; the bias is their logarithm.",
         ),
         (
+            lambda prior: -np.log(1 - prior) / prior,
+            "The logarithm is taken of 1 - prior alone: its brackets close "
+            "too early.",
+        ),
+        (
+            lambda prior: np.exp(-prior),
+            "That is an exponential; what undoes the one in the sigmoid is a "
+            "logarithm.",
+        ),
+        (
             lambda prior: np.log(0.01 / 0.99),
             "Right for a prior of 0.01 only: the argument is not used.",
         ),

@@ -54,6 +54,21 @@ def _by_difference(z, t):
             "That is cross entropy, one logarithm too far.",
         ),
         (
+            lambda z, t: 1 / (1 + np.exp(-z)),
+            "Those are sigmoids, one a class, for classes that do not "
+            "compete; the truth is one entry of a softmax.",
+        ),
+        (
+            lambda z, t: np.exp(z[t]) / np.exp(z.sum()),
+            "Below the line the sum is taken before the exponential; each "
+            "logit's exponential comes first, then the sum.",
+        ),
+        (
+            lambda z, t: np.exp(z[t] / z.sum()),
+            "There the logits are divided, and then one exponential is "
+            "taken: each needs its exponential before the division.",
+        ),
+        (
             lambda z, t: _softmax(z),
             "That is the whole vector of probabilities; the truth is one of "
             "its entries.",
@@ -289,6 +304,16 @@ own_alpha = Fault(
             "your loss would shrink.",
         ),
         (
+            lambda counts: np.mean(1 / counts),
+            "That is one number for all classes; each class needs its own "
+            "weight, and this is what to divide by.",
+        ),
+        (
+            lambda counts: 1 / np.sqrt(counts) / np.mean(1 / np.sqrt(counts)),
+            "Those are weights from the root of the counts, a milder rule; "
+            "here a class ten times rarer weighs ten times more.",
+        ),
+        (
             lambda counts: counts.sum() / counts,
             "The balance is right and the size is not: with equal counts "
             "each weight should be 1.",
@@ -400,6 +425,20 @@ mean_over_classes = Number(
             lambda loss, y: loss.sum() / (1 + y.sum()),
             "Adding 1 avoids the zero, but changes every image that has "
             "positives.",
+        ),
+        (
+            lambda loss, y: (loss * y).sum(),
+            "That adds up the positives only, and divides by nothing.",
+        ),
+        (
+            lambda loss, y: loss.sum() / y.sum() if y.any() else 0.0,
+            "Right while there is a positive; without any, the negatives' "
+            "losses still count, and yours are dropped.",
+        ),
+        (
+            lambda loss, y: loss / max(1, y.sum()),
+            "Those are the losses one by one, divided; a reduction adds them "
+            "up as well.",
         ),
         (
             lambda loss, y: loss.sum(),

@@ -209,6 +209,16 @@ in_bfloat16 = Choice(
             "That is the logarithm of 1 - p: the logit's sign is turned.",
         ),
         (
+            lambda x: -np.log1p(np.exp(np.clip(-x, -50, 50))),
+            "A clip of the logit keeps the exponential finite; all worse "
+            "examples then get the same loss.",
+        ),
+        (
+            lambda x: np.log(1 / (1 + np.exp(np.float64(-x))) + 1e-12),
+            "A small number inside the logarithm keeps it finite, and wrong "
+            "far out on both sides.",
+        ),
+        (
             lambda x: min(x, 0.0),
             "That is the limit far out on both sides; near zero something is "
             "missing.",
@@ -277,6 +287,11 @@ def _log_q(x):
             ),
             "The clip caps the loss of hopeless examples, and gives the "
             "learned ones too much.",
+        ),
+        (
+            lambda x, gamma: np.exp(gamma * _log_q(x)),
+            "That is the modulating factor; the loss has minus log p_t "
+            "beside it.",
         ),
         (
             lambda x, gamma: (

@@ -19,7 +19,7 @@ bytes_moved = Number(
         "one by one.",
         3: "Those are numbers, and float32 takes four bytes for each.",
         6: "That would be right for two-byte numbers.",
-        120: "Those are megabytes for ten million logits; asked for is one.",
+        120: "Those are megabytes for ten million logits; we want one.",
         4: "That is one number; count all that go in and come out.",
     },
     hints=(
@@ -177,6 +177,10 @@ def _both(x, y, gamma):
                 [_both(x, y, 0)[0], _both(x, y, gamma)[1]]
             ),
             "The gradient is right; the loss is cross entropy's.",
+        ),
+        (
+            lambda x, y, gamma: _both(x, y, gamma).sum(),
+            "That adds the two up; return them side by side.",
         ),
     ],
     meaning={

@@ -11,7 +11,6 @@ import math
 import os
 import sys
 from functools import cached_property
-from textwrap import dedent
 
 import numpy as np
 
@@ -38,7 +37,11 @@ HABITS = [
     (lambda a: -a, "The size is right and the sign is not."),
     (lambda a: a / math.log(10), "Base 10: take the natural logarithm."),
     (lambda a: a / math.log(2), "Base 2: take the natural logarithm."),
+    (lambda a: 1 / a, "That is upside down."),
+    (lambda a: 10 * a, "The decimal point is one place too far right."),
+    (lambda a: a / 10, "The decimal point is one place too far left."),
 ]
+CLOSE = 0.05  # of the truth: a slip of the arithmetic, rather than a mistake
 SHARES = ("per cent", "parts of 1")
 
 
@@ -233,6 +236,8 @@ class Number(Question):
         if math.isnan(self.truth):
             return "It is not that number."
         side = "high" if value > self.truth else "low"
+        if abs(value - self.truth) <= CLOSE * abs(self.truth):
+            return f"{value:g} is close, and a little too {side}."
         return f"{value:g} is too {side}."
 
     def _in_unit(self, value, per_cent):
@@ -290,6 +295,12 @@ class Number(Question):
         return f"{value:.4g} {self.unit}".strip()
 
 
+NUMBERS_ONLY = (
+    "It takes one number at a time: for arrays, `np.where` would stand in "
+    "place of `if`, and NumPy's functions in place of those of `math`."
+)
+
+
 class FunctionToWrite(Question):
     """A function that must do what `behaviour` does, by whatever route.
 
@@ -314,7 +325,7 @@ class FunctionToWrite(Question):
         self.function, self.behaviour = solution, behaviour
         self.wrong, self.routes = wrong, routes
         self.meaning = meaning or {}
-        self.praise = (
+        self.praise = self.agrees = (
             f"your function agrees on all {len(behaviour.cases)} inputs."
         )
         names = ", ".join(behaviour.arguments)
@@ -339,6 +350,7 @@ class FunctionToWrite(Question):
                 "without calling it."
             )
         behaviour = self.behaviour
+        self.praise = self.agrees
         results, convert = behaviour.tried(answer)
         if behaviour.same(results, behaviour.expected):
             self.said.append("a right function")
@@ -355,9 +367,12 @@ class FunctionToWrite(Question):
 
     def _in_batch(self, answer):
         """Return what goes wrong only with arrays; None if nothing does."""
-        if self.behaviour.elementwise:
-            result = self.behaviour.in_batch(answer)
-            return result is not None and self._diagnosis.in_batch(result)
+        if not self.behaviour.elementwise:
+            return None
+        result = self.behaviour.in_batch(answer)
+        if result is not None:
+            return self._diagnosis.in_batch(result)
+        self.praise = f"{self.agrees} {NUMBERS_ONLY}"
 
     @cached_property
     def _diagnosis(self):
@@ -410,8 +425,6 @@ class Fault(Question):
         use=lambda function: function,
         **parts,
     ):
-        if isinstance(code, str):
-            code = _with_replies(code, *map(parts.pop, OLD_PARTS))
         self.lines = list(code)
         self.function = self._run(self.lines)
         super().__init__(self.function.__name__, **parts)
@@ -470,25 +483,3 @@ def with_imports(code):
     if "np." in code and not hasattr(sys.modules["__main__"], "np"):
         return f"import numpy as np\n\n\n{code}"
     return code
-
-
-def Prediction(about, truth, *, choices=(), wrong, **parts):
-    """Return a `Choice` or a `Number` from an older form of both."""
-    if not choices:
-        return Number(about, truth, wrong=wrong, **parts)
-    replies = wrong | {truth: RIGHT}
-    letters = "abcdefgh"[: len(choices)]
-    texts = zip(choices, map(replies.get, letters), strict=True)
-    return Choice(about, dict(texts), **parts)
-
-
-OLD_PARTS = ("line", "repair", "wrong")
-
-
-def _with_replies(code, line, repair, wrong):
-    """Return the lines of an older form of `Fault`, each with its reply."""
-    lines = dedent(code).strip().splitlines()
-    faulty = lines[line - 1]
-    replies = dict.fromkeys(range(1, len(lines) + 1), "") | wrong
-    replies[line] = Repair(faulty.replace(faulty.strip(), repair))
-    return dict(zip(lines, replies.values(), strict=True))
