@@ -52,6 +52,7 @@ def test_the_still_is_the_picture_as_it_opens(name):
     (opened,) = drawn(picture.specification)
     title = picture.still.axes[0].get_title(loc="left")
     assert title.splitlines() == opened["title"]
+    assert opened["empty"] == 0
 
 
 @pytest.mark.parametrize("name", names())

@@ -39,6 +39,11 @@ def test_the_reference_needs_only_autograd():
     assert "autograd" in loaded and not set(HEAVY) & set(loaded)
 
 
+def test_pictures_need_no_pytorch():
+    loaded = modules_after("import focal_edu.figures, focal_edu.explore")
+    assert "torch" not in loaded
+
+
 def test_every_public_name_is_there_and_documented():
     for name in focal_edu.__all__:
         value = getattr(focal_edu, name)

@@ -18,7 +18,8 @@ def drawn(specification, *settings):
     A setting is a dict from parameter to value; none is the picture as it
     opens. What is drawn is a dict: "title" has the title's lines, and each
     view's "name" its rows, a dict of the data fields for every mark (or
-    point of a line), with "text" where the mark is a text.
+    point of a line), with "text" where the mark is a text. "empty" counts
+    the marks of which nothing is drawn.
     """
     if not (shutil.which("npm") and shutil.which("node")):
         reason = "needs npm and node to evaluate Vega"

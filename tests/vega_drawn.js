@@ -11,6 +11,8 @@ function marks(item, found) {
       // a line's points, or a mark of its own
       (found[name] ??= []).push({...one.datum, text: one.text});
     }
+  if (item.role === "mark" && item.marktype && !item.items.length)
+    found.empty += 1;
   if (item.role === "title-text")
     found.title = item.items.flatMap(one => one.text);
   for (const one of item.items ?? []) marks(one, found);
@@ -26,7 +28,7 @@ function marks(item, found) {
     for (const [name, value] of Object.entries(setting))
       view.signal(name, value);
     await view.runAsync();
-    const found = {};
+    const found = {empty: 0};
     marks(view.scenegraph().root, found);
     all.push(found);
   }

@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ..training import paired_difference
 from .style import (
     BLACK,
     BLUE,
@@ -129,6 +128,8 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     `results` maps a name to one list of APs for each entry of `negatives`,
     paired by seed with those of `baseline`. Bars are a standard error.
     """
+    from ..training import paired_difference  # loads PyTorch: only here
+
     figure.set_size_inches(8, 4)
     axes = figure.add_subplot()
     looks = ((BLUE, "-", "o"), (GREEN, "-.", "D"), (BLACK, ":", "s"))
