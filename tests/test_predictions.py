@@ -10,7 +10,7 @@ import pytest
 import torch
 from autograd import grad
 
-from focal_edu import benchmark
+from focal_edu import benchmark, recorded
 from focal_edu.accuracy import examine_sigmoid, outcomes
 from focal_edu.exercises.questions import Choice
 from focal_edu.gradients import gradient_crossing, gradient_ratio
@@ -46,6 +46,17 @@ FOUR = zip(
     strict=True,
 )
 TRUTHS = {
+    "08.coin": {True: "between 0.5 and 0.9"}[
+        0.5
+        < P[
+            np.argmin(
+                -0.9 * (1 - P) ** 2 * np.log(P) - 0.1 * P**2 * np.log(1 - P)
+            )
+        ]
+        < 0.9
+    ],
+    "08.cut": 100
+    * next(p for p in np.arange(1, 100) / 100 if 0.25 * p >= 0.75 * (1 - p)),
     "01.hard_share": 1.8650938 / (1.8650938 + 0.1053605) * 100,
     "02.lost": 1 - 0.0001**2 / gradient_ratio(0.9999, 2),
     "03.mistake_share": 100 * 1.6094379 / (1.6094379 + 5.1293294),
@@ -149,3 +160,37 @@ def test_the_usual_loss_keeps_four_arrays_or_more():
     saved = benchmark.saved_bytes(usual, x.requires_grad_(), y) / x.nbytes
     assert saved >= 4
     assert question("10.tensors_saved").answer == "four or more"
+
+
+def record(name, **which):
+    return next(
+        row
+        for row in recorded.load(name)["rows"]
+        if which.items() <= row.items()
+    )
+
+
+def test_the_records_hold_what_lessons_07_and_08_predict():
+    row = record("calibration", gamma=0, regime="too long")
+    confidence, _, part = np.array(row["bins"]["as trained"]).T
+    asked = question("08.sure")
+    assert abs(100 * (confidence * part).sum() - asked.truth) < asked.within
+    after = [
+        np.mean(
+            record("calibration", gamma=g, regime="too long")["temperature"][
+                "ece"
+            ]
+        )
+        for g in (0, 2)
+    ]
+    assert abs(after[0] - after[1]) < 0.01
+    assert question("08.after").answer == "about the same for both"
+    tails = {
+        row["recipe"]: np.mean(np.array(row["accuracy"])[:, 7:])
+        for row in recorded.load("long_tail")["rows"]
+        if row["factor"] == 50
+    }
+    assert max(tails, key=tails.get) == question("07.mover").answer
+    p_t = record("long_tail", factor=50, recipe="CE")["p_t_train"][9]
+    asked = question("07.memorised")
+    assert abs(100 * p_t - asked.truth) < 0.1
