@@ -30,7 +30,13 @@ REDUCTIONS = ("none", "mean", "sum", "mean_positive")
 
 
 def sigmoid_focal_loss(
-    input, target, *, gamma=2.0, alpha=None, reduction="mean"
+    input,
+    target,
+    *,
+    gamma=2.0,
+    alpha=None,
+    reduction="mean",
+    check_values=None,
 ):
     """Return the focal loss of a binary or a multi-label problem.
 
@@ -51,6 +57,10 @@ def sigmoid_focal_loss(
     reduction : "none", "mean", "sum" or "mean_positive"
         "mean" divides the sum by the number of elements; "mean_positive"
         by the number of targets above 0.5, or by 1 where there is none.
+    check_values : bool, optional
+        Whether to look for targets outside [0, 1]. None looks on a CPU
+        only: elsewhere the call would wait for the device, and a target
+        out of range gives a loss without meaning.
 
     Returns
     -------
@@ -73,14 +83,24 @@ def sigmoid_focal_loss(
     gamma = check_gamma(gamma)
     check_choice("reduction", reduction, REDUCTIONS)
     check_logits(input)
-    check_soft_target(input, target)
+    hard = check_soft_target(input, target, check_values)
     alpha = _alpha(alpha, input, check_alpha)
+    alpha = _beside(alpha, input)
     a, b = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
-    loss = sigmoid_focal(input, target, gamma=gamma, positive=a, negative=b)
-    count = loss.numel()
+    count = input.numel()
     if reduction == "mean_positive":
         count = (target > 0.5).sum()
-    return _reduce(loss, reduction, count, input)
+    return sigmoid_focal(
+        input,
+        target,
+        gamma=gamma,
+        positive=a,
+        negative=b,
+        scale=_scale(reduction, count, input),
+        each=reduction == "none",
+        hard=hard,
+        dtype=_dtype(input),
+    )
 
 
 def softmax_focal_loss(
@@ -91,6 +111,7 @@ def softmax_focal_loss(
     alpha=None,
     reduction="mean",
     ignore_index=-100,
+    check_values=None,
 ):
     """Return the focal loss of a multi-class problem.
 
@@ -113,6 +134,10 @@ def softmax_focal_loss(
         by C, and not by the sum of the weights.
     ignore_index : int
         A class index that marks an example as ignored: its loss is 0.
+    check_values : bool, optional
+        Whether to look for targets out of range. None looks on a CPU only:
+        elsewhere the call would wait for the device. There a class index
+        out of range gives NaN, or PyTorch's own device-side assertion.
 
     Returns
     -------
@@ -132,30 +157,39 @@ def softmax_focal_loss(
     gamma = check_gamma(gamma)
     check_choice("reduction", reduction, REDUCTIONS[:3])
     check_logits(input)
-    soft = check_class_target(input, target, ignore_index)
+    soft, ignored = check_class_target(
+        input, target, ignore_index, check_values
+    )
     alpha = _alpha(alpha, input, check_class_alpha)
-    z = input.flatten(2) if input.ndim > 2 else input.unsqueeze(-1)
-    ignored = None
+    each, axis = reduction == "none", class_axis(input)
     if soft:
-        weight = target if alpha is None else target * alpha
-        weight = weight.reshape(z.shape)
-        m = class_margins(z)
-        loss = sigmoid_focal(m, gamma=gamma, positive=weight).sum(-2)
-    else:
-        truth = target.long().reshape(z.shape[:-2] + z.shape[-1:])
-        ignored = truth == ignore_index
-        if may_look(ignored) and truth.is_cpu and not ignored.any():
-            ignored = None  # a look is cheap on a CPU, and masks are not
-        else:
-            truth = truth.masked_fill(ignored, 0)
-        weight = 1.0 if alpha is None else alpha.flatten()[truth]
-        loss = softmax_focal(z, truth, gamma=gamma, weight=weight)
-    count = loss.numel()
+        # every class against all others, weighted by its probability
+        weight = target if alpha is None else target * _beside(alpha, input)
+        z = input.flatten(2) if input.ndim > 2 else input.unsqueeze(-1)
+        scale = _scale(reduction, input.numel() // input.shape[axis], input)
+        loss = sigmoid_focal(
+            class_margins(z),
+            gamma=gamma,
+            positive=weight.reshape(z.shape),
+            scale=scale,
+            each=each,
+        )
+        if each:
+            loss = loss.sum(-2).reshape(without(input.shape, axis))
+        return loss.to(_dtype(input) or loss.dtype)
+    t, count = target.long(), target.numel()
     if ignored is not None:
-        loss = loss.masked_fill(ignored, 0)
-        count = (~ignored).sum()
-    loss = loss.reshape(without(input.shape, class_axis(input)))
-    return _reduce(loss, reduction, count, input)
+        count = (t != ignored).sum()
+    return softmax_focal(
+        input,
+        t,
+        gamma=gamma,
+        alpha=1.0 if alpha is None else alpha,
+        scale=_scale(reduction, count, input),
+        each=each,
+        ignored=ignored,
+        dtype=_dtype(input),
+    )
 
 
 class FocalLoss(nn.Module):
@@ -178,6 +212,8 @@ class FocalLoss(nn.Module):
         If given, the input must have as many classes or labels.
     ignore_index : int
         Multi-class: as in `softmax_focal_loss`.
+    check_values : bool, optional
+        Whether to look for targets out of range; None looks on a CPU only.
 
     Raises
     ------
@@ -199,6 +235,7 @@ class FocalLoss(nn.Module):
         task_type="binary",
         num_classes=None,
         ignore_index=-100,
+        check_values=None,
     ):
         super().__init__()
         self.gamma = check_gamma(gamma)
@@ -213,7 +250,7 @@ class FocalLoss(nn.Module):
             )
         if num_classes is not None:
             check_integer("num_classes", num_classes, 2 if multi_class else 1)
-        self.num_classes = num_classes
+        self.num_classes, self.check_values = num_classes, check_values
         self.ignore_index = check_integer("ignore_index", ignore_index)
         if ignore_index != -100 and not multi_class:
             raise ValueError(
@@ -246,6 +283,7 @@ class FocalLoss(nn.Module):
             "gamma": self.gamma,
             "alpha": self.alpha,
             "reduction": self.reduction,
+            "check_values": self.check_values,
         }
         if self.task_type == "multi-class":
             settings["ignore_index"] = self.ignore_index
@@ -268,19 +306,26 @@ class FocalLoss(nn.Module):
         return text
 
 
-def _reduce(loss, reduction, count, input):
-    """Reduce in float32 at least, then round to the type of `input`."""
-    if reduction != "none":
-        loss = loss.sum()
-    if reduction.startswith("mean"):
-        loss = loss / torch.as_tensor(count).clamp(min=1)
+def _scale(reduction, count, input):
+    """What the sum of losses is multiplied by: a number, or a tensor."""
+    if not reduction.startswith("mean"):
+        return 1.0
+    if not isinstance(count, torch.Tensor) or may_look(count):
+        return 1 / max(1, int(count))
+    dtype = torch.promote_types(input.dtype, torch.float32)
+    return 1 / count.clamp(min=1).to(dtype)
+
+
+def _dtype(input):
+    """The type of the result: that of `input`, or None for float32 where
+    autocast is on and `input` is of half precision."""
     if torch.is_autocast_enabled(input.device.type):
-        return loss
-    return loss.to(input.dtype)
+        return None
+    return input.dtype
 
 
 def _alpha(alpha, input, check):
-    """None, a number, or a tensor that broadcasts to `input`."""
+    """None, a number, or a tensor of one weight a class."""
     axis = class_axis(input)
     classes = input.shape[axis] if input.ndim else 0
     if not isinstance(alpha, torch.Tensor) or may_look(alpha):
@@ -293,5 +338,11 @@ def _alpha(alpha, input, check):
             f"got shape {tuple(alpha.shape)}"
         )
     dtype = torch.promote_types(input.dtype, torch.float32)
-    alpha = torch.as_tensor(alpha, dtype=dtype, device=input.device)
-    return alpha.reshape([-1 if i == axis else 1 for i in range(input.ndim)])
+    return torch.as_tensor(alpha, dtype=dtype, device=input.device)
+
+
+def _beside(alpha, input):
+    """The weights, one a class, on the class axis of `input`."""
+    if not isinstance(alpha, torch.Tensor):
+        return alpha
+    return alpha.reshape([-1, *[1] * (input.ndim - 2)])

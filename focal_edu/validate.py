@@ -21,6 +21,8 @@ def refuse_tensor(name, value, instead):
 
 def check_gamma(gamma):
     """Return γ as a float, or raise an error that says what it may be."""
+    if type(gamma) is float and 0 <= gamma < math.inf:
+        return gamma
     if isinstance(gamma, bool) or not isinstance(gamma, Real):
         raise TypeError(f"gamma must be a number, got {type(gamma).__name__}")
     if not 0 <= gamma < math.inf:

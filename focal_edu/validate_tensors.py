@@ -1,15 +1,19 @@
 """What tensors the PyTorch losses may be given, and what is said when they
 are given others.
 
-Values are looked at in one pass (on an accelerator, one wait for it),
-except where they cannot be: in a call that is compiled, or in a tensor that
-a ``torch.func`` transform has wrapped.
+Shapes and types are always checked. Values are looked at on a CPU, where a
+look is cheap; on an accelerator only if asked, since the call would wait
+for the device; and never in a call that is compiled, or in a tensor that a
+``torch.func`` transform has wrapped.
 """
 
 import torch
 
-from .kernels.pieces import has_memory
+from .kernels.fused import has_memory
 from .validate import check_integer
+
+PART = 2**17
+"""Targets that are looked at together, so that they stay in a cache."""
 
 
 def check_logits(input):
@@ -40,8 +44,11 @@ def _check_target(input, target):
         )
 
 
-def check_soft_target(input, target):
-    """Refuse targets that are not the shape of `input`, or not in [0, 1]."""
+def check_soft_target(input, target, check_values=None):
+    """Return whether targets are known to be 0 or 1, if they are valid.
+
+    They must have the shape of `input`, and lie in [0, 1].
+    """
     _check_target(input, target)
     if target.shape != input.shape:
         raise ValueError(
@@ -49,18 +56,31 @@ def check_soft_target(input, target):
             f"got {tuple(target.shape)}: nothing is broadcast"
         )
     if target.dtype == torch.bool or not target.numel():
-        return
-    if not may_look(target):
-        return
+        return True
+    if not may_look(target, check_values):
+        return False
+    floating = target.is_floating_point()
+    if floating and _all_hard(target):
+        return True
     low, high = (end.item() for end in torch.aminmax(target))
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"target must lie in [0, 1], got values from {low} to {high}"
         )
+    return not floating
 
 
-def check_class_target(input, target, ignore_index):
-    """Return whether `target` holds class probabilities, if it is valid."""
+def _all_hard(y):
+    """Whether y² − y = 0 everywhere: all are 0 or 1."""
+    if y.numel() > PART:
+        return all(map(_all_hard, y.reshape(-1).split(PART)))
+    return not (y * y).sub_(y).any()
+
+
+def check_class_target(input, target, ignore_index, check_values=None):
+    """Return whether `target` holds class probabilities, if it is valid,
+    and which index may occur that marks an example as ignored.
+    """
     check_integer("ignore_index", ignore_index)
     axis = class_axis(input)
     if input.ndim == 0 or input.shape[axis] < 2:
@@ -70,8 +90,8 @@ def check_class_target(input, target, ignore_index):
         )
     _check_target(input, target)
     if target.is_floating_point() and target.shape == input.shape:
-        check_soft_target(input, target)
-        return True
+        check_soft_target(input, target, check_values)
+        return True, None
     indices = without(input.shape, axis)
     allowed = (
         f"integer class indices of shape {tuple(indices)}, or class "
@@ -87,24 +107,26 @@ def check_class_target(input, target, ignore_index):
         raise TypeError(f"target must hold {allowed}; {got}")
     if target.shape != indices:
         raise ValueError(f"target must hold {allowed}; {got}")
-    if may_look(target) and target.numel():
-        classes = input.shape[axis]
-        low, high = (end.item() for end in torch.aminmax(target))
-        if 0 <= low and high < classes:
-            return False
-        kept = target[target.long() != ignore_index]
-        if kept.numel() and not (0 <= kept.min() and kept.max() < classes):
-            raise ValueError(
-                f"target must hold class indices from 0 to {classes - 1} "
-                f"or ignore_index={ignore_index}, got values from "
-                f"{kept.min()} to {kept.max()}"
-            )
-    return False
+    if not may_look(target, check_values) or not target.numel():
+        return False, ignore_index
+    classes = input.shape[axis]
+    low, high = (end.item() for end in torch.aminmax(target))
+    if 0 <= low and high < classes:
+        return False, ignore_index if low <= ignore_index <= high else None
+    kept = target[target.long() != ignore_index]
+    if kept.numel() and not (0 <= kept.min() and kept.max() < classes):
+        raise ValueError(
+            f"target must hold class indices from 0 to {classes - 1} "
+            f"or ignore_index={ignore_index}, got values from "
+            f"{kept.min()} to {kept.max()}"
+        )
+    return False, ignore_index
 
 
-def may_look(tensor):
+def may_look(tensor, check_values=None):
     """Return whether the values of a tensor may decide what happens next."""
-    return not torch.compiler.is_compiling() and has_memory(tensor)
+    wanted = tensor.is_cpu if check_values is None else check_values
+    return wanted and not torch.compiler.is_compiling() and has_memory(tensor)
 
 
 def class_axis(input):

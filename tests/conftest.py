@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+if shutil.which("nvidia-smi") is None:  # read once, when Triton is imported
+    os.environ["TRITON_INTERPRET"] = "1"
+
 ROOT = Path(__file__).parent.parent
 SCREENSHOTS = ROOT / "build" / "screenshots"
 QUIET = (

@@ -10,7 +10,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
 from focal_edu import FocalLoss, gradients, reference
-from focal_edu.kernels import softmax
+from focal_edu.kernels import cpu
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())
@@ -243,7 +243,7 @@ def test_pieces_leave_no_seam(size, monkeypatch):
         known = -y * (1 - p) ** 2 * p.log() - (1 - y) * p**2 * (1 - p).log()
         torch.testing.assert_close(ours, known)
     if len(size) > 1:
-        monkeypatch.setattr(softmax, "PIECE", 2**14)
+        monkeypatch.setattr(cpu, "SHARE", 2**14)
         t = torch.randint(0, 7, (size[0], *size[2:]), generator=g)
         leaves = [whole.clone().requires_grad_(), x.clone().requires_grad_()]
         p_t = leaves[0].softmax(1).gather(1, t.unsqueeze(1)).squeeze(1)
@@ -259,7 +259,7 @@ def test_pieces_leave_no_seam(size, monkeypatch):
 @pytest.mark.parametrize("alpha", [False, True])
 def test_pieces_of_any_size_of_logits(shape, alpha, monkeypatch):
     """Some pieces hold logits that need a shift, some hold none."""
-    monkeypatch.setattr(softmax, "PIECE", 2**10)
+    monkeypatch.setattr(cpu, "SHARE", 2**10)
     g = torch.Generator().manual_seed(2)
     z = torch.randn(shape, generator=g, dtype=torch.float64)
     z[: shape[0] // 2] *= 100

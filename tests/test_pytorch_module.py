@@ -245,11 +245,12 @@ def test_memory_of_sigmoid(alpha):
 
 
 def test_memory_of_softmax():
+    """The gradient itself, so that backward has nothing left to make."""
     loss = FocalLoss(task_type="multi-class")
     z = torch.randn(1000, 80, requires_grad=True)
     target = torch.randint(0, 80, (1000,))
-    assert saved_bytes(loss, z, target) <= 2 * 4 * 1000 + 16
-    assert saved_bytes(loss, 100 * z, target) <= 3 * 4 * 1000 + 16
+    assert saved_bytes(loss, z, target) <= z.nbytes + 16
+    assert saved_bytes(loss, 100 * z, target) <= z.nbytes + 16
 
 
 @every_setting
