@@ -8,7 +8,8 @@
 # make site        the book, and the lessons without a server, in _site
 # make book        the same
 # make links       the README's buttons, from this repository's remote
-# make bench       speed and memory, as ratios, on this machine
+# make bench bench-gpu       speed and memory, as ratios, on this machine
+# make bench-gpu   tests, numerics and speed on a GPU, nine minutes at most
 # make record      the experiments that lessons only read, an hour or so
 
 PYTHON ?= python3
@@ -58,6 +59,9 @@ links:
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark
 
+bench-gpu: $(VENV)/installed-test
+	$(BIN)/python tools/bench_gpu.py
+
 record: $(VENV)/installed
 	for program in tools/record_*.py; do \
 		OMP_NUM_THREADS=1 $(BIN)/python $$program || exit 1; done
@@ -80,4 +84,4 @@ $(VENV)/installed-teach: $(VENV)/installed
 	$(BIN)/pip install -r requirements.txt -e ".[teach]"
 	touch $@
 
-.PHONY: lab test check refresh slides assignment key site book links bench record style
+.PHONY: lab test check refresh slides assignment key site book links bench bench-gpu record style

@@ -1,27 +1,18 @@
-"""Time and memory of focal losses, side by side, in one run.
+"""How long losses take, forward and backward, over all sizes of a batch.
 
-    python -m focal_edu.benchmark [--rivals FOLDER] [--json FILE]
+    python -m focal_edu.benchmark [--compiled] [--seconds S]
 
-torchvision and kornia are measured if they can be imported, or found in
-FOLDER, which this fills without installing anything else:
-
-    pip install --no-deps --target FOLDER torchvision kornia kornia_rs
-
-The rounds go through all losses, so that another program's load falls on
-all alike; read the ratios, not the milliseconds. On Linux, with
-``THP_MEM_ALLOC_ENABLE=1`` in the environment, PyTorch asks for large pages
-for all its arrays; FILE keeps that run beside the usual one.
+All losses of a size are timed in turn, so that another program's load falls
+on all alike; read the ratios, not the microseconds. torchvision is measured
+where it can be imported; "usual" is the same arithmetic.
 """
 
 import argparse
 import json
-import os
 import shutil
-import sys
 import time
 from functools import partial
-from importlib import metadata, resources
-from pathlib import Path
+from importlib import import_module, metadata, resources
 from random import Random
 from statistics import median
 from typing import NamedTuple
@@ -30,65 +21,64 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
-from .clinic.libraries import BARE_VISION, load
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
-LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch's environment variables
+SIGMOID_SHAPES = tuple((n,) for n in (1, 16, 10**3, 10**4, 10**5, 10**6))
+SIGMOID_SHAPES += ((10**7,),)
+SOFTMAX_SHAPES = ((32, 10), (256, 1000), (4096, 80), (8, 32_000))
+SOFTMAX_SHAPES += ((10**5, 10), (10**5, 80), (10**6, 10))
 
 
 class Row(NamedTuple):
-    """How one loss did at one task."""
+    """How one loss did on logits of one shape."""
 
-    task: str
+    task: str  # "sigmoid" or "softmax"
+    shape: tuple
     loss: str
-    milliseconds: float  # median of forward + backward
+    microseconds: float  # forward + backward, median
     saved: float | None  # for backward, in sizes of the logits
+    where: str = "here"
 
 
-def sigmoid_losses(folder=None, compiled=True):
-    """Return the sigmoid losses at hand, by name: ours first, then rivals.
+def usual_sigmoid(logits, targets):
+    """Return the focal loss as it is usually written, γ = 2, its mean."""
+    p = torch.sigmoid(logits)
+    ce = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    p_t = p * targets + (1 - p) * (1 - targets)
+    return (ce * (1 - p_t) ** 2).mean()
 
-    Each takes logits and float targets and returns a mean, unweighted, at
-    γ = 2. "compiled" ones are left out where no C++ compiler is found.
+
+def usual_softmax(logits, targets):
+    """Return the multi-class loss as it is usually written, γ = 2."""
+    p = torch.softmax(logits, 1)
+    p_t = p.gather(1, targets.unsqueeze(1)).squeeze(1)
+    return (-((1 - p_t) ** 2) * torch.log(p_t)).mean()
+
+
+def losses_of(task, compiled=False):
+    """Return the losses at hand, by name: ours first, then rivals.
+
+    Each takes logits and targets and returns a mean, unweighted, at γ = 2.
+    Compiled ones are added if `compiled`, and if a C++ compiler is found.
     """
-    losses = {"ours": sigmoid_focal_loss}
-    if theirs := _loaded("torchvision.ops.focal_loss", folder, **BARE_VISION):
-        losses["torchvision"] = partial(
-            theirs.sigmoid_focal_loss, alpha=-1, gamma=2, reduction="mean"
-        )
+    if task == "softmax":
+        losses = {"ours": softmax_focal_loss, "usual": usual_softmax}
+        plain = {"cross entropy": F.cross_entropy}
+    else:
+        losses = {"ours": sigmoid_focal_loss, "usual": usual_sigmoid}
+        if theirs := _torchvision():
+            losses["torchvision"] = partial(
+                theirs, alpha=-1, gamma=2, reduction="mean"
+            )
+        plain = {"cross entropy": F.binary_cross_entropy_with_logits}
     if compiled and can_compile():
-        for name, loss in list(losses.items()):
-            losses[f"{name}, compiled"] = torch.compile(loss)
-    losses["PyTorch's BCE"] = F.binary_cross_entropy_with_logits
-    return losses
+        rival = "torchvision" if "torchvision" in losses else "usual"
+        for name in ("ours", rival):
+            losses[f"{name}, compiled"] = torch.compile(losses[name])
+    return losses | plain
 
 
-def softmax_losses(folder=None, compiled=True):
-    """Return the softmax losses at hand, by name, as `sigmoid_losses`.
-
-    "weighted" ones weight the classes, each by 1. Without weights kornia
-    takes a path of its own.
-    """
-
-    def ours_weighted(z, t):
-        return softmax_focal_loss(z, t, alpha=z.new_ones(z.shape[1]))
-
-    losses = {"ours": softmax_focal_loss, "ours, weighted": ours_weighted}
-    if compiled and can_compile():
-        losses["ours, compiled"] = torch.compile(softmax_focal_loss)
-    if kornia := _loaded("kornia.losses", folder):
-        mean = partial(
-            kornia.focal_loss, alpha=None, gamma=2.0, reduction="mean"
-        )
-        losses["kornia"] = mean
-        losses["kornia, weighted"] = lambda z, t: mean(
-            z, t, weight=z.new_ones(z.shape[1])
-        )
-    losses["PyTorch's CE"] = F.cross_entropy
-    return losses
-
-
-def measure(task, losses, logits, targets, repeats=15):
+def measure(task, losses, logits, targets, *, seconds=0.5, rounds=5):
     """Return a list of `Row`, one for each of the `losses`.
 
     Parameters
@@ -98,56 +88,57 @@ def measure(task, losses, logits, targets, repeats=15):
     losses : dict of name to function of logits and targets
     logits, targets : tensors
         Left as they are.
-    repeats : int
-        Rounds; each goes through the losses in an order of its own, runs
-        each four times, forward and backward, and times all but the first:
-        that meets memory as another loss left it.
+    seconds : float
+        For how long rounds go on, once there were `rounds` of them. Each
+        goes through the losses in an order of its own, and runs each as
+        often as fills two milliseconds.
     """
     x = logits.detach().clone().requires_grad_()
 
-    def run(loss):
-        x.grad = None
+    def run(loss, times=1):
         _wait(x)
         start = time.perf_counter()
-        loss(x, targets).backward()
+        for _ in range(times):
+            x.grad = None
+            loss(x, targets).backward()
         _wait(x)
-        return 1e3 * (time.perf_counter() - start)
+        return (time.perf_counter() - start) / times
 
-    times = {name: [] for name in losses}
-    order = Random(0)
-    for _ in range(repeats):
+    for loss in losses.values():
+        run(
+            loss
+        )  # the first call compiles, or meets memory as others left it
+    often = {
+        name: min(200, 1 + int(2e-3 / run(loss, 2)))
+        for name, loss in losses.items()
+    }
+    took = {name: [] for name in losses}
+    order, start = Random(0), time.perf_counter()
+    while rounds > 0 or time.perf_counter() - start < seconds:
+        rounds -= 1
         for name in order.sample(list(losses), len(losses)):
-            loss = losses[name]
-            run(loss)
-            times[name] += [run(loss) for _ in range(3)]
+            took[name].append(run(losses[name], often[name]))
     return [
         Row(
             task,
+            tuple(x.shape),
             name,
-            median(times[name]),
-            saved_bytes(loss, x, targets) / x.nbytes,
+            round(1e6 * median(took[name]), 2),
+            _saved(loss, x, targets),
         )
         for name, loss in losses.items()
     ]
 
 
-def floors(logits, targets, repeats=15):
-    """Return the rows of a sum of two tensors: 12 bytes an element.
-
-    Once into an array that is there already, once into a new one.
-    """
-    out = torch.empty_like(logits)
-    rows = []
-    for name, into in (("into place", out), ("into a new array", None)):
-
-        def add(into=into):
-            torch.add(logits, targets, out=into)
-            _wait(logits)
-
-        _wait(logits)
-        milliseconds = _median(add, repeats, time.perf_counter)
-        rows.append(Row("sigmoid", f"x + y {name}", milliseconds, None))
-    return rows
+def batch_for(task, shape, *, device="cpu", dtype=torch.float32):
+    """Return logits and targets: 1 positive in 100, or one of C classes."""
+    g = torch.Generator().manual_seed(0)
+    logits = torch.randn(shape, generator=g) - (task == "sigmoid") * 2
+    if task == "sigmoid":
+        targets = (torch.rand(shape, generator=g) < 0.01).to(dtype)
+    else:
+        targets = torch.randint(0, shape[1], shape[:1], generator=g)
+    return logits.to(device, dtype), targets.to(device)
 
 
 def saved_bytes(loss, *arguments):
@@ -164,43 +155,49 @@ def saved_bytes(loss, *arguments):
     return sum(sizes.values())
 
 
-def detection_logits(elements=10**7, device="cpu"):
-    """Return logits and targets like those of a detector's anchors.
-
-    10⁷ is about one image's worth for RetinaNet; 1 target in 100 is 1.
-    """
-    g = torch.Generator().manual_seed(0)
-    x = torch.randn(elements, generator=g) - 2
-    y = (torch.rand(elements, generator=g) < 0.01).float()
-    return x.to(device), y.to(device)
-
-
 def table(rows):
-    """Return the rows as lines of text, each time beside the first one's."""
-    lines = [f"{'':26}{'ms':>8}{'ratio':>8}{'saved':>8}"]
-    first = {}
-    for row in rows:
-        first.setdefault(row.task, row.milliseconds)
-        ratio = row.milliseconds / first[row.task]
-        saved = "" if row.saved is None else f"{row.saved:.1f}"
-        if row.milliseconds == first[row.task]:
-            lines.append(row.task)
+    """Return the rows as text: ours in microseconds, others beside ours."""
+    lines = []
+    for task in dict.fromkeys(row.task for row in rows):
+        of_task = [row for row in rows if row.task == task]
+        names = list(dict.fromkeys(row.loss for row in of_task))
         lines.append(
-            f"  {row.loss:24}{row.milliseconds:8.1f}{ratio:8.2f}{saved:>8}"
+            f"{task:<13}{'ours':>10}" + "".join(map(_head, names[1:]))
         )
+        for shape in dict.fromkeys(row.shape for row in of_task):
+            took = {
+                r.loss: r.microseconds for r in of_task if r.shape == shape
+            }
+            line = f"{' × '.join(map(str, shape)):<13}{took['ours']:>7.0f} µs"
+            for name in names[1:]:
+                ratio = took.get(name, 0) / took["ours"]
+                line += f"{ratio:>{WIDTH}.2f}" if ratio else " " * WIDTH
+            lines.append(line)
     return "\n".join(lines)
 
 
-def recorded(large_pages=False):
-    """Return the table recorded with the package: machine, date and rows.
+WIDTH = 13
 
-    With `large_pages` the rows are those of a run in which PyTorch asked
-    Linux for large pages for all its arrays.
+
+def _head(name):
+    short = name.replace("torchvision", "vision")
+    return f"{short.replace('cross entropy', 'CE'):>{WIDTH}}"
+
+
+def recorded():
+    """Return what was recorded with the package, on a machine with a GPU.
+
+    A dict; ``curve`` and ``threads`` are lists of `Row`, by GPU and by CPU.
     """
-    file = resources.files(__package__) / "data" / "timings.json"
+    file = resources.files(__package__) / "data" / "gpu.json"
     record = json.loads(file.read_text())
-    rows = record[LARGE_PAGES if large_pages else "rows"]
-    record["rows"] = [Row(*row) for row in rows]
+    for name in ("curve", "threads"):
+        record[name] = [
+            Row(*(row[key] for key in Row._fields))._replace(
+                shape=tuple(row["shape"])
+            )
+            for row in record[name]
+        ]
     return record
 
 
@@ -209,37 +206,26 @@ def can_compile():
     return any(map(shutil.which, ("c++", "g++", "clang++", "cl")))
 
 
-def _loaded(module, folder, bare=()):
-    """A module, or None if it, or something that it needs, is not there."""
-    path = list(sys.path)
-    sys.path += [str(folder)] if folder else []
+def _torchvision():
     try:
-        return load(module, bare)
+        return import_module("torchvision.ops").sigmoid_focal_loss
     except (ImportError, OSError, RuntimeError):
         return None
-    finally:
-        sys.path[:] = path
 
 
-def _versions(folder):
-    """The versions at hand of what was measured, by name."""
-    places = [*sys.path, *([str(folder)] if folder else [])]
-    names = ("torch", "torchvision", "kornia")
+def versions():
+    """Return the versions at hand of what is measured, by name."""
     return {
         found.metadata["Name"]: found.version
-        for name in names
-        for found in metadata.distributions(name=name, path=places)
+        for name in ("torch", "torchvision", "triton")
+        for found in metadata.distributions(name=name)
     }
 
 
-def _median(run, repeats, clock):
-    """The median milliseconds of a run, after two to warm up."""
-    times = []
-    for _ in range(repeats + 2):
-        start = clock()
-        run()
-        times.append(1e3 * (clock() - start))
-    return median(times[2:])
+def _saved(loss, x, targets):
+    if x.is_cuda:  # there the peak of memory says more
+        return None
+    return round(saved_bytes(loss, x, targets) / x.nbytes, 3)
 
 
 def _wait(tensor):
@@ -248,43 +234,21 @@ def _wait(tensor):
 
 
 def main():
-    """Measure, print the table, and write it to a file if asked."""
+    """Measure all sizes, and print each table when it is whole."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rivals", help="folder of rival packages")
-    parser.add_argument("--json", help="file to write the rows to")
-    parser.add_argument("--machine", default="", help="what it ran on")
-    parser.add_argument("--elements", type=int, default=10**7)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
-
-    x, y = detection_logits(options.elements)
-    losses = sigmoid_losses(options.rivals)
-    rows = measure("sigmoid", losses, x, y, options.repeats)
-    rows += floors(x, y, options.repeats)
-    losses = softmax_losses(options.rivals)
-    for classes in (10, 80):
-        examples = options.elements // (10 if classes == 10 else 100)
-        g = torch.Generator().manual_seed(0)
-        z = torch.randn(examples, classes, generator=g)
-        t = torch.randint(0, classes, (examples,), generator=g)
-        task = f"softmax, {examples} × {classes}"
-        rows += measure(task, losses, z, t, options.repeats)
-    print(table(rows))
-    named = " ".join(row.loss for row in rows)
-    for rival in ("torchvision", "kornia", "compiled"):
-        if rival not in named:
-            print(f"left out, as it was not found: {rival}")
-    if options.json:
-        file = Path(options.json)
-        record = json.loads(file.read_text()) if file.exists() else {}
-        large = os.environ.get(LARGE_PAGES) == "1"
-        record |= {
-            "machine": options.machine,
-            "date": time.strftime("%Y-%m"),
-            "versions": _versions(options.rivals),
-            LARGE_PAGES if large else "rows": rows,
-        }
-        file.write_text(json.dumps(record, indent=1) + "\n")
+    print(torch.get_num_threads(), "threads;", versions())
+    for task, shapes in (
+        ("sigmoid", SIGMOID_SHAPES),
+        ("softmax", SOFTMAX_SHAPES),
+    ):
+        losses, rows = losses_of(task, options.compiled), []
+        for shape in shapes:
+            batch = batch_for(task, shape)
+            rows += measure(task, losses, *batch, seconds=options.seconds)
+        print(table(rows), flush=True)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def test_the_sound_form_has_wrong_digits_in_bfloat16():
 
 def test_the_usual_loss_keeps_four_arrays_or_more():
     (usual,) = defined_in("10", "usual")
-    x, y = benchmark.detection_logits(1000)
+    x, y = benchmark.batch_for("sigmoid", (1000,))
     saved = benchmark.saved_bytes(usual, x.requires_grad_(), y) / x.nbytes
     assert saved >= 4
     assert question("10.tensors_saved").answer == "four or more"

@@ -88,17 +88,16 @@ def test_digit_pair_sheet():
         np.testing.assert_array_equal(shown.ravel(), data.train_images[i])
 
 
-def test_cost_of_losses():
+def test_time_over_size():
+    times = {"ours": (50.0, 80.0), "usual": (100.0, 240.0)}
     rows = [
-        benchmark.Row("sigmoid", "ours", 50.0, 1.0),
-        benchmark.Row("sigmoid", "other", 200.0, 5.0),
-        benchmark.Row("sigmoid", "x + y", 10.0, None),
+        benchmark.Row("sigmoid", (size,), loss, time, 1.0)
+        for loss, both in times.items()
+        for size, time in zip((10, 1000), both, strict=True)
     ]
-    time, memory = figures.cost_of_losses(rows, "here").axes
-    widths = [
-        [bar.get_width() for bar in axes.patches] for axes in (time, memory)
-    ]
-    assert widths == [[1, 4, 0.2], [1, 5, 0]]
+    (axes,) = figures.time_over_size({"here": rows}).axes
+    (usual,) = (line for line in axes.lines if line.get_label() == "usual")
+    np.testing.assert_allclose(usual.get_xydata(), [[10, 2], [1000, 3]])
 
 
 def test_digit_pairs_are_two_digits_and_no_image_is_on_both_sides():
@@ -124,25 +123,37 @@ def test_digit_pairs_are_two_digits_and_no_image_is_on_both_sides():
 
 
 def test_the_benchmark_measures_and_tabulates():
-    x, y = benchmark.detection_logits(1000)
-    losses = benchmark.sigmoid_losses(compiled=False)
-    rows = benchmark.measure("sigmoid", losses, x, y, repeats=1)
-    rows += benchmark.floors(x, y, repeats=1)
-    by_name = {row.loss: row for row in rows}
-    assert by_name["ours"].saved == pytest.approx(1, abs=0.05)
-    assert by_name["PyTorch's BCE"].saved < 0.05
-    assert all(row.milliseconds > 0 for row in rows)
-    lines = benchmark.table(rows).splitlines()
-    assert len(lines) == len(rows) + 2 and "1.00" in lines[2]
-    assert not x.requires_grad
+    for task, shape in (("sigmoid", (1000,)), ("softmax", (30, 10))):
+        batch = benchmark.batch_for(task, shape)
+        losses = benchmark.losses_of(task)
+        rows = benchmark.measure(task, losses, *batch, seconds=0, rounds=1)
+        by_name = {row.loss: row for row in rows}
+        assert by_name["ours"].saved == pytest.approx(1, abs=0.05)
+        assert by_name["usual"].saved > 1.2
+        assert all(row.microseconds > 0 for row in rows)
+        head, line = benchmark.table(rows).splitlines()
+        assert head.startswith(task) and line.split()[-1] != "1.00"
+        assert not batch[0].requires_grad
+        values = [losses[name](*batch).item() for name in ("ours", "usual")]
+        assert values[0] == pytest.approx(values[1], rel=1e-4)
 
 
-def test_the_recorded_table_holds_what_lesson_06_concludes():
+def test_what_lesson_10_concludes_of_the_recorded_tables():
     record = benchmark.recorded()
-    rows = {r.loss: r for r in record["rows"] if r.task == "sigmoid"}
-    assert rows["ours"].saved <= 1.01 < rows["torchvision"].saved
-    assert (
-        rows["ours, compiled"].milliseconds
-        < rows["ours"].milliseconds
-        < rows["torchvision"].milliseconds
+    took = {
+        (r.where, r.task, r.shape, r.loss): r.microseconds
+        for r in record["threads"] + record["curve"]
+    }
+
+    def ratio(where, shape, loss, task="sigmoid"):
+        ours = took[where, task, shape, "ours"]
+        return took[where, task, shape, loss] / ours
+
+    for threads in ("1 thread", "2 threads", "4 threads"):
+        assert ratio(threads, (10**7,), "usual") > 6
+        assert ratio(threads, (10**6,), "usual") > 1.8
+        assert ratio(threads, (32, 10), "usual", "softmax") < 0.7
+    assert ratio("float32", (10**8,), "torchvision, compiled") > 30
+    assert all(
+        set(counts) == {"right"} for counts in record["numerics"].values()
     )

@@ -16,7 +16,7 @@ from .clinic import (
     hopeless_examples,
     training_differences,
 )
-from .cost import cost_of_losses
+from .cost import time_over_size
 from .detection import (
     crops,
     detections_at,
@@ -65,7 +65,6 @@ __all__ = [
     "batch_share",
     "boundaries",
     "calibration_by_gamma",
-    "cost_of_losses",
     "crops",
     "curvature_curves",
     "detections_at",
@@ -96,6 +95,7 @@ __all__ = [
     "scene_and_anchors",
     "score_maps",
     "three_tasks",
+    "time_over_size",
     "trained_output_at_gamma",
     "training_curves",
     "training_differences",

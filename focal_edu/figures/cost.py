@@ -1,48 +1,56 @@
-"""What a loss costs: time beside time, memory beside memory."""
+"""What a loss costs: time over the size of a batch."""
 
-import numpy as np
+from math import prod
 
-from .style import BLUE, GREY, ORANGE, lesson_figure
+from matplotlib.ticker import NullLocator
+
+from .style import BLACK, BLUE, GREEN, ORANGE, lesson_figure
+
+LOOKS = {
+    "usual": {"color": ORANGE, "linestyle": "--", "marker": "s"},
+    "torchvision, compiled": {"color": GREEN, "ls": "-.", "marker": "^"},
+    "cross entropy": {"color": BLACK, "linestyle": ":", "marker": "o"},
+}
 
 
 @lesson_figure
-def cost_of_losses(figure, rows, where):
-    """Return bars of time and of memory saved, for the rows of one task.
+def time_over_size(figure, panels):
+    """Return the time of losses in units of ours, over the logits of a batch.
 
-    `rows` are a benchmark's; `where` says on what machine. Those that save
-    nothing because they are no losses are grey.
+    `panels` maps a title to the rows of a benchmark; all of one task.
     """
-    figure.set_size_inches(9, 3.8)
-    left, right = figure.subplots(1, 2, sharey=True)
-    names = [row.loss for row in rows]
-    places = np.arange(len(rows))
-    colours = [
-        GREY
-        if row.saved is None
-        else BLUE
-        if row.loss.startswith("ours")
-        else ORANGE
-        for row in rows
-    ]
-    hatches = ["" if colour == BLUE else "//" for colour in colours]
-    times = [row.milliseconds / rows[0].milliseconds for row in rows]
-    saved = [row.saved or 0 for row in rows]
-    for axes, values in ((left, times), (right, saved)):
-        axes.barh(
-            places, values, color=colours, hatch=hatches, edgecolor="white"
+    figure.set_size_inches(9, 4)
+    for axes, (title, rows) in zip(
+        figure.subplots(1, len(panels), sharey=True, squeeze=False)[0],
+        panels.items(),
+        strict=True,
+    ):
+        ours = {r.shape: r.microseconds for r in rows if r.loss == "ours"}
+        axes.axhline(1, color=BLUE, lw=2.2)
+        look = {"color": BLUE, "weight": "bold", "ha": "right", "va": "top"}
+        axes.text(prod(max(ours)), 0.95, "ours", **look)
+        for name, look in LOOKS.items():
+            line = [r for r in rows if r.loss == name]
+            if line:
+                axes.plot(
+                    [prod(r.shape) for r in line],
+                    [r.microseconds / ours[r.shape] for r in line],
+                    label=name,
+                    **look,
+                )
+        axes.set(xscale="log", yscale="log", title=title)
+        axes.set(
+            xlabel="logits in a batch", yticks=(0.25, 0.5, 1, 2, 5, 10, 30)
         )
-        for place, value in zip(places, values, strict=True):
-            if axes is left or rows[place].saved is not None:
-                axes.text(value, place, f" {value:.2f}", va="center")
-        axes.set_xlim(0, 1.25 * max(values))
-        axes.grid(axis="y", visible=False)
-    left.set_yticks(places, names)
-    left.invert_yaxis()
-    left.set(title=f"Time, {where}", xlabel="time / time of ours")
-    right.set(title="Saved for backward", xlabel="sizes of the logits")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.legend(loc="upper left")
+    figure.axes[0].set_ylabel("time / time of ours")
     return (
-        f"Two panels of horizontal bars, {where}. Left, time in units of "
-        "ours: the compiled ones are the shortest of the losses. Right, "
-        "memory saved for backward: ours saves one size of the logits, "
-        "torchvision several."
+        "Time of losses in units of ours, over the logits of a batch, both "
+        "axes logarithmic, a panel each for "
+        + " and ".join(panels)
+        + ". The usual focal loss is near 1 for small batches and several "
+        "times as slow for large ones; cross entropy, which computes less, "
+        "is quicker for small batches."
     )
