@@ -109,21 +109,17 @@ def main():
         "curves": curves,
         "boundaries": lines,
     }
-    write(specification)
-
-
-def write(specification):
-    """Write the file with a row of data to a line."""
-    data = specification.pop("datasets")
+    for name, rows in specification["datasets"].items():
+        specification["datasets"][name] = csv(rows)
     text = json.dumps(specification, indent=1, ensure_ascii=False)
-    parts = [
-        f'  "{name}": [\n   '
-        + ",\n   ".join(json.dumps(row) for row in rows)
-        + "\n  ]"
-        for name, rows in data.items()
-    ]
-    whole = ",\n".join(parts)
-    FILE.write_text(f'{text[:-2]},\n "datasets": {{\n{whole}\n }}\n}}\n')
+    FILE.write_text(text + "\n")
+
+
+def csv(rows):
+    """Return rows as one CSV text: a notebook would indent each number."""
+    lines = [",".join(rows[0])]
+    lines += [",".join(str(value) for value in row.values()) for row in rows]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

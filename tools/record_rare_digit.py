@@ -1,6 +1,6 @@
 """Record lesson 05's experiments: rivals, levers, mistakes.
 
-python tools/record_rare_digit.py [rivals] [longer] [levers] [mistakes]
+python tools/record_rare_digit.py [EXPERIMENT ...]
 """
 
 import sys
@@ -72,22 +72,8 @@ def rivals():
             if setting not in known:
                 known.append(setting)
     contests = [Contest(DIGITS, CHOOSING, s) for s in (uniform, resampled)]
-    grid_rows = [
-        {"chosen on": half, **setting, "rate": rate}
-        | {
-            "ap": rounded(
-                [
-                    contest.precision(half, setting, rate, step).mean()
-                    for step in STEPS
-                ]
-            )
-        }
-        for contest in contests
-        for setting in contest.settings
-        for rate in RATES
-        for half in (0, 1)
-    ]
-    levers.write(grid_rows)
+    tried = grid_rows(contests[0]) + grid_rows(contests[1])
+    levers.write(tried)
     chosen, rows = {}, []
     for name, grid in RIVALS.items():
         contest = contests["share" in grid]
@@ -130,7 +116,7 @@ def rivals():
             lever_rows += same_seeds(
                 contests[0], grid, lever="alpha", gamma=gamma, alpha=alpha
             )
-    levers.write(grid_rows + lever_rows)
+    levers.write(tried + lever_rows)
 
 
 LEVER_LOSSES = {
@@ -195,6 +181,48 @@ def mistakes():
     record.write(rows)
 
 
+def wider():
+    """Focal loss with far smaller α: its best lay at the end of the grid."""
+    steps = (400, 800, 1600)
+    grid = {"gamma": (2, 3), "alpha": (0.001, 0.003, 0.01, 0.025)}
+    record = Recording(
+        "rare_digit_wider",
+        f"{COMMAND} wider",
+        choosing=CHOOSING,
+        judging=JUDGING,
+        rates=FEW_RATES,
+        steps=steps,
+        grid=grid,
+    )
+    contest = Contest(
+        DIGITS, CHOOSING, every(grid), rates=FEW_RATES, steps=steps
+    )
+    rows = grid_rows(contest)
+    name = "FL, smaller α"
+    tuned = [contest.tune(half, **grid) for half in (0, 1)]
+    record.head["chosen"] = [t.best for t in tuned]
+    verdicts = judge_anew(DIGITS, JUDGING, {name: tuned})[name]
+    record.write(rows_of(verdicts, loss=name) + rows)
+
+
+def grid_rows(contest):
+    """A row a setting, rate and half: the mean AP at each number of steps."""
+    return [
+        {"chosen on": half, **setting, "rate": rate}
+        | {
+            "ap": rounded(
+                [
+                    contest.precision(half, setting, rate, step).mean()
+                    for step in contest.steps
+                ]
+            )
+        }
+        for setting in contest.settings
+        for rate in contest.rates
+        for half in (0, 1)
+    ]
+
+
 def longer():
     """Does any loss gain from four times as many steps?"""
     steps, rates = (1600, 3200, 6400), FEW_RATES
@@ -225,6 +253,7 @@ def longer():
     record.write(rows)
 
 
+EXPERIMENTS = ("rivals", "wider", "longer", "levers", "mistakes")
 torch.set_num_threads(1)
-for name in sys.argv[1:] or ("rivals", "longer", "levers", "mistakes"):
+for name in sys.argv[1:] or EXPERIMENTS:
     globals()[name]()

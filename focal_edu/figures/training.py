@@ -3,6 +3,8 @@
 A mean stands with its standard error over digits.
 """
 
+import csv
+
 import numpy as np
 
 from ..explore import specification
@@ -16,6 +18,7 @@ from .style import (
     lesson_figure,
 )
 
+SMALL = 108  # dots an inch: five figures of one notebook stay small
 PENS = (
     {"color": BLUE, "ls": "-", "marker": "s"},
     {"color": GREEN, "ls": ":", "marker": "^"},
@@ -28,8 +31,9 @@ PENS = (
 def boundaries(figure, k=3):
     """Return the moving picture `boundaries` at one of its positions."""
     spec = specification("boundaries")
-    data = spec["datasets"]
+    data = {name: _rows(text) for name, text in spec["datasets"].items()}
     figure.set_size_inches(8, 6.4)
+    figure.set_dpi(84)
     grid = figure.add_gridspec(2, 2, height_ratios=(5, 3))
     points = _columns(data["points"], "x", "y", "positive")
     truth = _columns(data["truth"], "x", "y")
@@ -95,6 +99,7 @@ def training_curves(figure, curves):
     seeds)}; each loss is drawn as a part of its first value.
     """
     figure.set_size_inches(8, 3.8)
+    figure.set_dpi(SMALL)
     panels = figure.subplots(1, 2)
     pens = (PENS[-1], *PENS)
     for (name, curve), pen in zip(curves.items(), pens, strict=False):
@@ -139,6 +144,7 @@ def difference_dots(figure, differences, *, title, what="AP minus CE's"):
     diamond is the mean of all digits, with its standard error.
     """
     figure.set_size_inches(8, 0.78 * len(differences) + 1.3)
+    figure.set_dpi(SMALL)
     axes = figure.add_subplot()
     axes.axvline(0, color=GREY, lw=1.5)
     for row, (name, values) in enumerate(differences.items()):
@@ -191,6 +197,7 @@ def lever_curves(figure, lines, *, lever, title, what="AP minus CE's"):
     (digits,); values that are strings are drawn at equal distances.
     """
     figure.set_size_inches(8, 3.8)
+    figure.set_dpi(SMALL)
     axes = figure.add_subplot()
     axes.axhline(0, color=GREY, lw=1.5)
     for (name, line), pen in zip(lines.items(), PENS, strict=False):
@@ -206,6 +213,20 @@ def lever_curves(figure, lines, *, lever, title, what="AP minus CE's"):
         f"{what} over {lever}, with its standard error over ten digits, a "
         "line for each of " + ", ".join(lines) + "."
     )
+
+
+def _rows(text):
+    """The rows of a CSV text, numbers where they are numbers."""
+    rows = csv.DictReader(text.splitlines())
+    return [{k: _number(value) for k, value in row.items()} for row in rows]
+
+
+def _number(text):
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number == int(number) else number
 
 
 def _columns(rows, *names):
