@@ -10,10 +10,12 @@ import pytest
 import torch
 from autograd import grad
 
-from focal_edu import benchmark, recorded
+from focal_edu import benchmark, detector, recorded
 from focal_edu.accuracy import examine_sigmoid, outcomes
 from focal_edu.exercises.questions import Choice
 from focal_edu.gradients import gradient_crossing, gradient_ratio
+from focal_edu.recorded import load
+from focal_edu.training import paired_difference
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -57,6 +59,7 @@ TRUTHS = {
     ],
     "08.cut": 100
     * next(p for p in np.arange(1, 100) / 100 if 0.25 * p >= 0.75 * (1 - p)),
+    "06.anchor_count": (120 // 4) ** 2 + (120 // 8) ** 2,
     "01.hard_share": 1.8650938 / (1.8650938 + 0.1053605) * 100,
     "02.lost": 1 - 0.0001**2 / gradient_ratio(0.9999, 2),
     "03.mistake_share": 100 * 1.6094379 / (1.6094379 + 5.1293294),
@@ -194,3 +197,45 @@ def test_the_records_hold_what_lessons_07_and_08_predict():
     p_t = record("long_tail", factor=50, recipe="CE")["p_t_train"][9]
     asked = question("07.memorised")
     assert abs(100 * p_t - asked.truth) < 0.1
+
+
+def test_background_alone_changes_no_digit_s_step():
+    """The gradient of a positive, with background beside it and without."""
+    torch.manual_seed(0)
+    labels = torch.tensor([[3] + [detector.BACKGROUND] * 99])
+    logits = torch.randn(1, 100, 10, requires_grad=True)
+    slopes = []
+    for seen in (20, 100):
+        targets = detector.Targets(labels[:, :seen], torch.zeros(1, seen, 4))
+        loss = detector.detector_loss(
+            logits[:, :seen],
+            torch.zeros(1, seen, 4),
+            targets,
+            lambda x, y: torch.nn.functional.binary_cross_entropy_with_logits(
+                x, y, reduction="sum"
+            ),
+            box_weight=0,
+        )
+        slopes.append(torch.autograd.grad(loss, logits)[0][0, 0])
+    torch.testing.assert_close(*slopes)
+    assert "by the positives" in question("06.normaliser").answer
+
+
+def test_focal_loss_leads_by_more_where_background_is_more():
+    gaps = {}
+    for name, size in (("imbalance", 40), ("losses", 80), ("imbalance", 120)):
+        aps = {
+            loss: [
+                row["ap"]
+                for row in load(f"detector_{name}")["rows"]
+                if row["stage"] == "measure" and row["size"] == size
+                if (row["loss"], row["gamma"], row["alpha"]) == loss
+            ]
+            for loss in (("CE", 0, 0.5), ("FL", 2, 0.25))
+        }
+        ce, fl = aps.values()
+        seeds = min(len(ce), len(fl))
+        gaps[size] = paired_difference(fl[:seeds], ce[:seeds])
+    assert question("06.gap").answer == "it grows"
+    apart = gaps[120].mean - gaps[40].mean
+    assert apart > 2 * (gaps[120].error ** 2 + gaps[40].error ** 2) ** 0.5

@@ -17,27 +17,39 @@ def training_maps(steps, cross_entropy, focal):
     """
     opens = len(steps) // 2
     _, height, width = np.shape(cross_entropy)
-    cells = np.arange(height * width)
-    rows = [
+    maps = [
         {
-            "row": row,
-            "cell": cells.tolist(),
-            "ce": _whole(ce),
-            "fl": _whole(fl),
+            "name": name,  # a string a moment, two digits a cell, per cent
+            "value": [
+                "".join(f"{min(p, 99):02d}" for p in _whole(one))
+                for one in several
+            ],
         }
-        for row, (ce, fl) in enumerate(zip(cross_entropy, focal, strict=True))
+        for name, several in (("ce_maps", cross_entropy), ("fl_maps", focal))
     ]
-    flat = {"flatten": ["cell", "ce", "fl"]}
     places = [
+        {
+            "calculate": f"+slice({name}_maps[shown], "
+            "2 * datum.cell, 2 * datum.cell + 2)",
+            "as": name,
+        }
+        for name in ("ce", "fl")
+    ]
+    places += [
         {"calculate": f"datum.cell % {width}", "as": "x"},
         {"calculate": f"floor(datum.cell / {width})", "as": "y"},
     ]
     title = f"'after ' + {list(steps)}[shown] + ' steps'"
     specification = {
         "title": {"text": {"expr": title}},
-        "params": [_slider("shown", opens, 0, len(steps) - 1, 1, "moment")],
-        "data": {"values": rows},
-        "transform": [{"filter": "datum.row == shown"}, flat, *places],
+        "params": [
+            _slider("shown", opens, 0, len(steps) - 1, 1, "moment"),
+            *maps,
+        ],
+        "data": {
+            "sequence": {"start": 0, "stop": height * width, "as": "cell"}
+        },
+        "transform": places,
         "hconcat": [
             _heat_map("ce", "cross entropy", 240),
             _heat_map("fl", "focal loss", 240),

@@ -19,6 +19,7 @@ from .clinic import (
 from .cost import time_over_size
 from .detection import (
     crops,
+    cumulative_loss,
     detections_at,
     gap_against_imbalance,
     losses_compared,
@@ -66,6 +67,7 @@ __all__ = [
     "boundaries",
     "calibration_by_gamma",
     "crops",
+    "cumulative_loss",
     "curvature_curves",
     "detections_at",
     "difference_dots",

@@ -3,15 +3,24 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from ..reference import sigmoid_focal_loss
 from .style import (
     BLACK,
     BLUE,
+    GAMMA_LOOKS,
     GREEN,
     GREY,
     ORANGE,
     VERMILION,
     lesson_figure,
 )
+
+DPI = 96  # as the page shows it: eight pictures share one notebook
+
+# Share of the total loss carried by the hardest fifth, read off Figure 4 of
+# Lin et al. 2017: γ, of positives, of negatives.
+FIGURE_4 = ((0, 0.476, 0.367), (0.5, 0.523, 0.5), (1, 0.564, 0.714))
+FIGURE_4 += ((2, 0.631, 0.99),)
 
 
 def _scene(axes, image):
@@ -60,7 +69,7 @@ def scene_and_anchors(figure, image, boxes, labels, anchors, given):
     `given` is what `assign` says of each anchor.
     """
     figure.set_size_inches(7.2, 3.9)
-    figure.set_dpi(100)  # the noise does not compress
+    figure.set_dpi(DPI)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         _scene(axes, image)
@@ -102,6 +111,7 @@ def losses_compared(figure, results, baseline):
     `results` maps a name to one AP a seed; a line marks `baseline`'s mean.
     """
     figure.set_size_inches(8, 0.42 * len(results) + 1.2)
+    figure.set_dpi(DPI)
     axes = figure.add_subplot()
     for row, (name, ap) in enumerate(results.items()):
         focal = name.startswith("FL")
@@ -131,6 +141,7 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     from ..training import paired_difference  # loads PyTorch: only here
 
     figure.set_size_inches(8, 4)
+    figure.set_dpi(DPI)
     axes = figure.add_subplot()
     looks = ((BLUE, "-", "o"), (GREEN, "-.", "D"), (BLACK, ":", "s"))
     looks += ((ORANGE, "--", "^"),)
@@ -192,11 +203,49 @@ def gap_against_imbalance(figure, negatives, results, baseline):
 
 
 @lesson_figure
+def cumulative_loss(figure, x_t_positives, x_t_negatives):
+    """Return the paper's Figure 4 for the logits x_t of the truth.
+
+    Each panel sorts one class's examples by loss, easiest first, and adds
+    up their share of the class's total, for γ = 0, ½, 1 and 2.
+    """
+    figure.set_size_inches(8, 4)
+    figure.set_dpi(DPI)
+    panels = figure.subplots(1, 2, sharey=True)
+    for side, (axes, x_t) in enumerate(
+        zip(panels, (x_t_positives, x_t_negatives), strict=True)
+    ):
+        fraction = np.arange(1, len(x_t) + 1) / len(x_t)
+        for gamma, *shares in FIGURE_4:
+            look = GAMMA_LOOKS[gamma]
+            loss = sigmoid_focal_loss(x_t, np.ones_like(x_t), gamma=gamma)
+            share = np.cumsum(np.sort(loss)) / loss.sum()
+            axes.plot(fraction, share, label=f"γ = {gamma:g}", **look)
+            paper = {"mfc": "white", "mec": look["color"], "ms": 9, "mew": 2}
+            axes.plot(0.8, 1 - shares[side], "o", **paper)
+        axes.plot([], [], "o", mfc="white", mec=BLACK, label="the paper")
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        axes.set_xlabel("part of the examples, easiest first")
+    panels[0].set(title="positives: spread over many")
+    panels[0].set_ylabel("part of the total loss")
+    panels[1].set(title="negatives: only the hardest count")
+    panels[0].legend(frameon=False)
+    return (
+        "Cumulative share of the total loss against the share of examples, "
+        "easiest first, for gamma 0, 0.5, 1 and 2. Left, positives: the "
+        "four curves lie close. Right, negatives: the larger gamma, the "
+        "longer the curve stays near zero. Hollow circles at 0.8 mark the "
+        "paper's values."
+    )
+
+
+@lesson_figure
 def crops(figure, images, texts, title):
     """Return small pieces of scenes, each under its text."""
     columns = 8
     rows = -(-len(images) // columns)
     figure.set_size_inches(8, 1.25 * rows + 0.5)
+    figure.set_dpi(DPI)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
@@ -214,6 +263,7 @@ def score_maps(figure, steps, cross_entropy, focal, shown):
     The maps have shape (steps, height, width); `shown` is which is drawn.
     """
     figure.set_size_inches(8, 4)
+    figure.set_dpi(DPI)
     for axes, maps, name in zip(
         figure.subplots(1, 2),
         (cross_entropy, focal),
@@ -239,6 +289,7 @@ def score_maps(figure, steps, cross_entropy, focal, shown):
 def detections_at(figure, image, boxes, found, right, threshold):
     """Return a scene with the detections whose score reaches a threshold."""
     figure.set_size_inches(5.5, 5.6)
+    figure.set_dpi(DPI)
     axes = figure.add_subplot()
     _scene(axes, image)
     for box in boxes:
