@@ -18,6 +18,45 @@ def _iou(a, b):
     return shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared)
 
 
+overlap = Fault(
+    {
+        "def overlap(a, b):": "",
+        "    first = np.maximum(a[:2], b[:2])": (
+            "The shared part begins where the later of the two begins."
+        ),
+        "    last = np.minimum(a[2:], b[2:])": (
+            "The shared part ends where the earlier of the two ends."
+        ),
+        "    shared = np.prod(last - first)": Repair(
+            "    shared = np.prod(np.maximum(last - first, 0))"
+        ),
+        "    area = np.prod(a[2:] - a[:2])": (
+            "Width times height of the first box: that is its area."
+        ),
+        "    other = np.prod(b[2:] - b[:2])": (
+            "Width times height of the second box: that is its area."
+        ),
+        "    return shared / (area + other - shared)": (
+            "The union counts the shared part once, as it should."
+        ),
+    },
+    truth=_iou,
+    inputs={"a": _box, "b": _box},
+    first=[
+        (np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 2])),
+        (np.array([0.0, 0, 2, 2]), np.array([5.0, 5, 7, 7])),
+    ],
+    hints=(
+        "It is right for boxes that overlap. Try two that lie far apart.",
+        "Two boxes apart in both directions: what is the sign of each factor "
+        "of their product?",
+    ),
+    why="For boxes apart in both directions both differences are negative. "
+    "Their product is positive, a shared area that does not exist. A length "
+    "below zero has to count as none.",
+)
+
+
 anchor_count = Number(
     "anchors in a scene of 120 × 120 pixels",
     1125,
@@ -98,6 +137,37 @@ def target(iou, closest):
     return -1 if iou >= 0.4 else 0
 
 
+normaliser = Choice(
+    "the step that one digit causes, when its scene grows",
+    {
+        "it stays, if the sum is divided by the positives": RIGHT,
+        "it stays, if the sum is divided by the anchors": (
+            "A scene of twice the width has four times the anchors, so each "
+            "digit would count a quarter."
+        ),
+        "it stays, if the sum is divided by the pixels": (
+            "Pixels grow as anchors do, and the digit would count less and "
+            "less."
+        ),
+        "it stays, whatever the sum is divided by": (
+            "Adam forgives one factor for all; it cannot forgive one that "
+            "changes from batch to batch."
+        ),
+        "it grows, since there are more negatives": (
+            "Negatives add steps of their own; the question is about the one "
+            "that the digit causes."
+        ),
+    },
+    hints=(
+        "Which count stays the same when only background is added?",
+        "The added scenery has anchors and pixels, and no digit.",
+    ),
+    why="Background adds anchors, and hardly any loss once it is learned. "
+    "Divided by anchors, a digit counts less in a larger scene. The number "
+    "of positives is the one that says how much there is to learn.",
+)
+
+
 @function_to_write(
     truth=lambda positives, anchors, classes: (
         np.log(positives) - np.log(anchors * classes - positives)
@@ -157,75 +227,6 @@ def bias_from_counts(positives, anchors, classes):
     return np.log(prior / (1 - prior))
 
 
-overlap = Fault(
-    {
-        "def overlap(a, b):": "",
-        "    first = np.maximum(a[:2], b[:2])": (
-            "The shared part begins where the later of the two begins."
-        ),
-        "    last = np.minimum(a[2:], b[2:])": (
-            "The shared part ends where the earlier of the two ends."
-        ),
-        "    shared = np.prod(last - first)": Repair(
-            "    shared = np.prod(np.maximum(last - first, 0))"
-        ),
-        "    area = np.prod(a[2:] - a[:2])": (
-            "Width times height of the first box: that is its area."
-        ),
-        "    other = np.prod(b[2:] - b[:2])": (
-            "Width times height of the second box: that is its area."
-        ),
-        "    return shared / (area + other - shared)": (
-            "The union counts the shared part once, as it should."
-        ),
-    },
-    truth=_iou,
-    inputs={"a": _box, "b": _box},
-    first=[
-        (np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 2])),
-        (np.array([0.0, 0, 2, 2]), np.array([5.0, 5, 7, 7])),
-    ],
-    hints=(
-        "It is right for boxes that overlap. Try two that lie far apart.",
-        "Two boxes apart in both directions: what is the sign of each factor "
-        "of their product?",
-    ),
-    why="For boxes apart in both directions both differences are negative. "
-    "Their product is positive, a shared area that does not exist. A length "
-    "below zero has to count as none.",
-)
-
-
-normaliser = Choice(
-    "the step that one digit causes, when its scene grows",
-    {
-        "it stays, if the sum is divided by the positives": RIGHT,
-        "it stays, if the sum is divided by the anchors": (
-            "A scene of twice the width has four times the anchors, so each "
-            "digit would count a quarter."
-        ),
-        "it stays, if the sum is divided by the pixels": (
-            "Pixels grow as anchors do, and the digit would count less and "
-            "less."
-        ),
-        "it stays, whatever the sum is divided by": (
-            "Adam forgives one factor for all; it cannot forgive one that "
-            "changes from batch to batch."
-        ),
-        "it grows, since there are more negatives": (
-            "Negatives add steps of their own; the question is about the one "
-            "that the digit causes."
-        ),
-    },
-    hints=(
-        "Which count stays the same when only background is added?",
-        "The added scenery has anchors and pixels, and no digit.",
-    ),
-    why="Background adds anchors, and hardly any loss once it is learned. "
-    "Divided by anchors, a digit counts less in a larger scene. The number "
-    "of positives is the one that says how much there is to learn.",
-)
-
 hardest = Choice(
     "what the hardest negatives of the detector show",
     {
@@ -253,6 +254,7 @@ hardest = Choice(
     "a digit sees most of it. Those are what a detector still gets wrong at "
     "the end.",
 )
+
 
 gap = Choice(
     "focal loss's lead, as negatives for each positive grow",
