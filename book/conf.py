@@ -71,5 +71,13 @@ project_copyright = "text and figures CC BY 4.0, code MIT"
 def setup(app):
     def run_this_page(app, name, template, context, doctree):
         context["run"] = pages["run"].get(name, pages["run"]["index"])
+        for near in (context.get("prev"), context.get("next")):
+            title = near and pages["titles"].get(near["link"].split("/")[-1])
+            if title:
+                near["title"] = title
+
+    def keep_bars(app, what, name, value, options, lines):
+        lines[:] = [line.replace("|", r"\|") for line in lines]
 
     app.connect("html-page-context", run_this_page)
+    app.connect("autodoc-process-docstring", keep_bars)

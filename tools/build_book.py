@@ -60,7 +60,12 @@ def build(site, run, stage):
     vendor(stage / "static")
     pages = {f"notebooks/{Path(name).stem}": run[name] for name in run}
     pages["index"] = run[min(run)]
-    known = {"source": addresses()["source"], "run": pages}
+    titles = {
+        f"{file}.html": short
+        for short, file, _, _ in ROW.findall(Path("README.md").read_text())
+    }
+    source = addresses()["source"]
+    known = {"source": source, "run": pages, "titles": titles}
     (stage / "pages.json").write_text(json.dumps(known))
     made = stage / "made" / "html"  # myst-nb leaves a folder beside it
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
@@ -180,7 +185,6 @@ def tidy(site):
     for page in [*site.glob("*.html"), *site.glob("notebooks/**/*.html")]:
         text = asks.sub("", page.read_text())
         page.write_text(text.replace(FOLD_LABEL, ""))
-    shutil.rmtree(site / "_static" / "vendor")
     for unused in (site / "_static").rglob("*.map"):
         unused.unlink()
     for unused in (site / "_static" / "scripts").glob("fontawesome*"):
