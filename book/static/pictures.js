@@ -33,7 +33,7 @@ async function draw(script) {
   const options = {actions: false, renderer: "svg", config};
   const show = one => vegaEmbed(place, one, options);
   await show(specification);
-  const whole = place.querySelector("svg").clientWidth;
+  const whole = +place.querySelector("svg").getAttribute("width");
   let narrower = 0;
   const fit = async () => {
     const over = Math.max(0, whole + 2 - place.clientWidth);
