@@ -1,5 +1,5 @@
-"""The site without a server: each lesson runs whole in Chromium and prints
-the numbers that its committed outputs hold.
+"""The site without a server: in Chromium each lesson runs, up to where it
+needs PyTorch, and prints the numbers that its committed outputs hold.
 
 FOCAL_PYODIDE_CDN names a folder made by tools/pyodide_mirror.py, from which
 requests to Pyodide's CDN are answered; without it the lessons are not run,
@@ -37,6 +37,23 @@ LESSONS = sorted(path.name for path in ROOT.glob("notebooks/[0-9]*.ipynb"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 # What an environment's versions print is its own.
 OWN = ("version(", "get_device_name(")
+# Runs the cells that it reads where PyTorch cannot be imported.
+WITHOUT_PYTORCH = """
+import json, sys
+
+class Refuse:
+    def find_spec(name, *_):
+        if name.partition(".")[0] == "torch":
+            raise ImportError("this cell needs PyTorch")
+
+sys.meta_path.insert(0, Refuse)
+
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell()
+for source in json.load(sys.stdin):
+    shell.run_cell(source).raise_error()
+"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -78,13 +95,31 @@ def reader(page):
     return page
 
 
-def needs_pytorch(name):
-    """Whether a code cell of the lesson says `import torch`, not in a try."""
+def parts(name):
+    """A lesson's cells, before and from the first that needs PyTorch.
+
+    It says `import torch`, not in a try; without code before it the first
+    part is empty.
+    """
     notebook = json.loads((ROOT / "notebooks" / name).read_text())
-    return any(
-        line.startswith(("import torch", "from torch"))
-        for cell in notebook["cells"]
-        for line in cell["source"]
+    cells = notebook["cells"]
+    for end, cell in enumerate(cells):
+        for line in cell["source"]:
+            if line.startswith(("import torch", "from torch")):
+                end *= any(c["cell_type"] == "code" for c in cells[:end])
+                return cells[:end], cells[end:]
+    return cells, []
+
+
+@pytest.mark.parametrize("name", [n for n in LESSONS if all(parts(n))])
+def test_first_part_runs_without_pytorch(name):
+    code = [c for c in parts(name)[0] if c["cell_type"] == "code"]
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT_PYTORCH],
+        input=json.dumps(["".join(cell["source"]) for cell in code]),
+        text=True,
+        cwd=ROOT,
+        check=True,
     )
 
 
@@ -96,7 +131,9 @@ def test_each_page_leads_to_where_its_lesson_runs(page, site):
         target = run.get_attribute("href")
         assert name in target
         elsewhere = target.startswith("https://mybinder.org/")
-        assert elsewhere == needs_pytorch(name), "what do its imports load?"
+        first, rest = parts(name)
+        assert elsewhere == (not first), "what do its imports load?"
+        assert ("PyTorch" in run.inner_text()) == bool(rest)
         assert elsewhere or page.request.get(urljoin(here, target)).ok
     assert page.faults == []
 
@@ -118,34 +155,38 @@ def test_pictures_move_where_no_kernel_ever_started(page, site):
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_lesson(reader, site, name):
-    page, kept = reader, json.loads((ROOT / "notebooks" / name).read_text())
+    page, (first, rest) = reader, parts(name)
+    stop = len(first) + bool(first) + 1  # after what fetches, and the words
     clock = Stopwatch()
     page.goto(f"{site}/lite/lab/index.html?path=notebooks/{name}")
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context")
     page.wait_for_function(IDLE, timeout=120_000)
     ready = clock()
-    if needs_pytorch(name):
-        link = page.locator(".jp-Cell").first.get_by_role("link")
+    if rest:
+        words = page.locator(".jp-Notebook .jp-Cell").nth(stop - 1)
+        words.scroll_into_view_if_needed()
+        link = words.get_by_role("link", name="Binder")
         assert "mybinder.org" in link.get_attribute("href")
     choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     page.wait_for_function(f"({CELLS})().some(c => c.ran)", timeout=120_000)
-    first = clock()
+    started = clock()
     cells = wait_until_run(page, seconds=900)
     print(
-        f"\n{name}: kernel {ready:.1f} s, first cell {first:.1f} s, "
+        f"\n{name}: kernel {ready:.1f} s, first cell {started:.1f} s, "
         f"all cells {clock():.1f} s"
     )
-    if needs_pytorch(name):
+    if rest:
         (said,) = errors(cells)
         assert "see above" in said
-        assert not any(cell["ran"] for cell in cells[2:])
-        return
+        assert not any(cell["ran"] for cell in cells[stop + 1 :])
+        cells = cells[: stop - 1]
     assert errors(cells) == []
-    ran = zip(cells[1:], kept["cells"], strict=True)
-    for now, before in ran:
+    for now, before in zip(cells[1:], first, strict=True):
         if not any(word in now["source"] for word in OWN):
             assert numbers(now) == numbers(before), now["source"]
+    if rest:
+        return
     stop_kernel(page)
     for slider in read_through(page, cells):
         move(page, slider)

@@ -5,9 +5,10 @@ python tools/build_site.py
 The book has a page a lesson. JupyterLite, in lite/, has the files as in the
 repository, so that relative links lead where they lead there: to other
 lessons, the teacher's guide, the package. There each lesson is copied with a
-cell before it that fetches its packages, or, where it needs PyTorch, with
-two: one says where to run it instead, the other stops. What a lesson needs is
-seen by running its imports.
+cell before it that fetches its packages, and two before what needs PyTorch:
+one says where to run that instead, the other stops. A lesson that needs it
+from the start has these two only, on top. What its cells need is seen by
+running their imports.
 """
 
 import ast
@@ -49,16 +50,16 @@ FETCH = """\
 # This copy runs in your browser: this cell fetches what it needs.
 %pip install -q focal-edu matplotlib{more}"""
 ELSEWHERE = """\
-> **This lesson needs PyTorch, which does not run in a browser.** Its results
-> are kept below, to be read. To run it, [open it on Binder]({binder}), or
-> start `make lab` on your own machine."""
+> **{start} lesson needs PyTorch, which does not run in a browser.** Its
+> results are kept below, to be read. To run it,
+> [open it on Binder]({binder}), or start `make lab` on your own machine."""
 STOP = """\
 class RunElsewhere(Exception):
     def _render_traceback_(self):
         return [str(self)]
 
 
-raise RunElsewhere("This lesson needs PyTorch: see above where it runs.")"""
+raise RunElsewhere("What follows needs PyTorch: see above where it runs.")"""
 
 
 def main():
@@ -86,20 +87,24 @@ def main():
 def copy(path):
     """Write a lesson's copy; return where it is run, and how."""
     notebook = nbformat.read(path, as_version=4)
-    needs = imports(notebook)
     binder = addresses()["binder"](path.name)
-    if "torch" in needs:
-        first = STOP
-        link, how = binder, "on Binder: it needs PyTorch"
+    link, how = f"lite/lab/index.html?path={path}", "in the browser"
+    cells, loaded = notebook.cells, imports(notebook)
+    end = next((n for n, has in enumerate(loaded) if "torch" in has), None)
+    runs = any(cell.cell_type == "code" for cell in cells[:end])
+    if end is not None:
+        start = "From here on this" if runs else "This"
+        words = ELSEWHERE.format(start=start, binder=binder)
+        at = end if runs else 0
+        cells.insert(at, nbformat.v4.new_code_cell(STOP, id="stop"))
+        cells.insert(at, nbformat.v4.new_markdown_cell(words, id="elsewhere"))
+        how += ": its first part needs no PyTorch"
+    if runs:
+        more = " scikit-learn" if "sklearn" in loaded[:end][-1] else ""
+        fetch = FETCH.format(more=more)
+        cells.insert(0, nbformat.v4.new_code_cell(fetch, id="fetch"))
     else:
-        more = " scikit-learn" if "sklearn" in needs else ""
-        first = FETCH.format(more=more)
-        link, how = f"lite/lab/index.html?path={path}", "in the browser"
-    cell = nbformat.v4.new_code_cell(first, id="in-the-browser")
-    notebook.cells.insert(0, cell)
-    if "torch" in needs:
-        words = ELSEWHERE.format(binder=binder)
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(words))
+        link, how = binder, "on Binder: it needs PyTorch"
     notebook.metadata.kernelspec = {
         "display_name": "Python (Pyodide)",
         "language": "python",
@@ -110,18 +115,19 @@ def copy(path):
 
 
 def imports(notebook):
-    """Which of torch and sklearn a lesson's plain imports load."""
-    lines = [
-        ast.unparse(statement)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for statement in ast.parse(cell.source).body
-        if isinstance(statement, ast.Import | ast.ImportFrom)
-    ]
-    look = "import sys; print(*{'torch', 'sklearn'} & {*sys.modules})"
-    lines = "\n".join([*lines, look])
-    found = subprocess.check_output([sys.executable, "-c", lines], text=True)
-    return set(found.split())
+    """Which of torch and sklearn the plain imports up to each cell load."""
+    lines = ["import sys"]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            lines += [
+                ast.unparse(statement)
+                for statement in ast.parse(cell.source).body
+                if isinstance(statement, ast.Import | ast.ImportFrom)
+            ]
+        lines.append("print(*{'torch', 'sklearn'} & {*sys.modules})")
+    run = [sys.executable, "-c", "\n".join(lines)]
+    found = subprocess.check_output(run, text=True)
+    return [set(names.split()) for names in found.splitlines()]
 
 
 def python(*arguments, **where):
