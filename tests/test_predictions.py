@@ -94,7 +94,7 @@ TRUTHS = {
     "01.largest_loss": {0.1: "the negative with p = 0.9"}[
         min(0.9, 0.3, round(1 - 0.3, 9), round(1 - 0.9, 9))
     ],
-    "01.suspect": {True: "no: its negative loss is too large"}[0.3 > 0.3**2],
+    "01.suspect": {True: "its negative loss is too large"}[0.3 > 0.3**2],
     "02.hard_gradient": {1.2: "1.2 times as large"}[
         round(gradient_ratio(0.168485366, 2), 1)
     ],

@@ -181,22 +181,22 @@ def binary_focal_loss(p, y, gamma):
 
 
 suspect = Choice(
-    "does the suspect obey the symmetry?",
+    "what the symmetry test finds in the suspect",
     {
-        "yes": (
+        "nothing: it obeys the symmetry": (
             "Put p = 0.7 into its first line and p = 0.3 into its second: "
             "they would have to be the same."
         ),
-        "no: its negative loss is too large": RIGHT,
-        "no: its negative loss is too small": (
+        "its negative loss is too large": RIGHT,
+        "its negative loss is too small": (
             "Compare `p` with `p**gamma` at p = 0.3 and gamma = 2, with "
             "numbers."
         ),
-        "no: too large for some p, too small for others": (
+        "its negative loss is too large for some p, too small for others": (
             "That would need a p between 0 and 1 at which the two factors "
             "change places: try 0.1, 0.5 and 0.9."
         ),
-        "no: its positive loss is wrong": (
+        "its positive loss is wrong": (
             "The cell above has just compared its positives with ours."
         ),
     },
