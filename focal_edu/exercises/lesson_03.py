@@ -146,7 +146,7 @@ balancing_alpha = Choice(
 
 
 hardest_fifth = Choice(
-    "the hardest fifth's part of its class's loss, γ from 0 to 2",
+    "the hardest fifth's share of its class's loss, γ from 0 to 2",
     {
         "it grows more among positives": (
             "Which class has many easy examples, from which gamma can take "
