@@ -283,10 +283,10 @@ lost = Number(
         1: "Something is kept: the first term of g is not zero.",
     },
     hints=(
-        "Near p_t = 1, minus log p_t is about 1 - p_t. What power of 1 - "
-        "p_t is focal loss then?",
-        "The true slope brings down the exponent gamma + 1; the popular one "
-        "brings down only 1.",
+        "Near p_t = 1 the factor p_t is about 1: write each term of g as a "
+        "power of 1 - p_t.",
+        "Both are the same power; the first has 1 in front of it, and the "
+        "second gamma.",
     ),
     why="Near p_t = 1 focal loss is (1 - p_t) to the power gamma + 1. Its "
     "slope brings down the exponent, 3 at gamma = 2. With the factor held "
