@@ -202,20 +202,20 @@ first_steps = Choice(
 
 
 scalar_alpha = Choice(
-    "alpha=0.25 for three classes",
+    "what the package does with alpha=0.25 for three classes",
     {
-        "the weight 0.25 for every class": (
+        "it weights every class by 0.25": (
             "That is one reading, and it balances nothing; another library "
             "reads it differently."
         ),
-        "0.25 for class 0 and 0.75 for the others": (
+        "it gives class 0 the weight 0.25 and the others 0.75": (
             "That is one reading, with class 0 as the rare one; is it always?"
         ),
-        "0.75 for class 0 and 0.25 for the others": (
+        "it gives class 0 the weight 0.75 and the others 0.25": (
             "That is one reading, with class 0 as the background; is there "
             "always one?"
         ),
-        "nothing that everybody agrees on": RIGHT,
+        "it refuses, with an error": RIGHT,
     },
     hints=(
         "In the binary task one number decides between two sides. How many "
@@ -224,8 +224,8 @@ scalar_alpha = Choice(
         "there only one such rule?",
     ),
     why="Two classes need one number, three classes need more. Libraries "
-    "fill the gap with different rules. So this package asks for one weight "
-    "per class.",
+    "fill the gap with different rules. So this package guesses none and "
+    "asks for one weight per class.",
 )
 
 
