@@ -88,9 +88,9 @@ def test_the_threshold_slider_counts_what_it_shows():
     shown = drawn(picture.specification, *settings)
     said = [s["counts"][0]["said"] for s in shown]
     assert said == [
-        "boxes: 2, right: 1",
-        "boxes: 1, right: 1",
-        "boxes: 0, right: 0",
+        "p at least 0.25. boxes: 2, right: 1",
+        "p at least 0.5. boxes: 1, right: 1",
+        "p at least 0.9. boxes: 0, right: 0",
     ]
     boxes = [[box["left"] for box in s.get("detections", [])] for s in shown]
     assert boxes == [[1, 6], [1], []]
@@ -98,7 +98,7 @@ def test_the_threshold_slider_counts_what_it_shows():
         value = IMAGE[int(pixel["top"]), int(pixel["left"])]
         assert pixel["ink"] == round(9 * value)
     title = picture.still.axes[0].get_title(loc="left")
-    assert title == "p at least 0.25. boxes: 2, right: 1"
+    assert title == said[0]
 
 
 def test_cumulative_loss():

@@ -89,47 +89,6 @@ def precision_at(found, alarms, prevalence):
     return right / (right + alarms * (1 - prevalence))
 
 
-@function_to_write(
-    truth=lambda loss, keep: np.sort(loss)[-keep:].mean(),
-    inputs={
-        "loss": lambda rng: rng.exponential(1, 8).round(2),
-        "keep": lambda rng: int(rng.integers(1, 8)),
-    },
-    first=[(np.array([0.1, 2.0, 0.3, 1.0]), 2)],
-    wrong=[
-        (
-            lambda loss, keep: np.sort(loss)[:keep].mean(),
-            "Those are the smallest losses, the easy examples.",
-        ),
-        (
-            lambda loss, keep: loss[-keep:].mean(),
-            "Those are the last ones in the batch, whatever their loss.",
-        ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep:].sum() / len(loss),
-            "The others are left out of the sum, so leave them out of the "
-            "count as well.",
-        ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep:].sum(),
-            "That is a sum, and a mean is asked for.",
-        ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep],
-            "That is one loss, the least of those kept.",
-        ),
-    ],
-    hints=(
-        "Sort the losses; which end holds the hard examples?",
-        "Take the last `keep` of the sorted losses, and their mean.",
-    ),
-    why="Hard mining gives the largest losses weight 1 and all others "
-    "weight 0. Focal loss does the same thing gradually.",
-)
-def hard_mining(loss, keep):
-    return np.mean(np.sort(loss)[-keep:])
-
-
 peeking = Fault(
     {
         "def compare(validation, test):  # AP, (rates, seeds) of each": (
@@ -170,6 +129,48 @@ peeking = Fault(
     "result is the luckiest of all rates. The more is tried, the more it "
     "flatters, and focal loss has more to try than cross entropy.",
 )
+
+
+@function_to_write(
+    truth=lambda loss, keep: np.sort(loss)[-keep:].mean(),
+    inputs={
+        "loss": lambda rng: rng.exponential(1, 8).round(2),
+        "keep": lambda rng: int(rng.integers(1, 8)),
+    },
+    first=[(np.array([0.1, 2.0, 0.3, 1.0]), 2)],
+    wrong=[
+        (
+            lambda loss, keep: np.sort(loss)[:keep].mean(),
+            "Those are the smallest losses, the easy examples.",
+        ),
+        (
+            lambda loss, keep: loss[-keep:].mean(),
+            "Those are the last ones in the batch, whatever their loss.",
+        ),
+        (
+            lambda loss, keep: np.sort(loss)[-keep:].sum() / len(loss),
+            "The others are left out of the sum, so leave them out of the "
+            "count as well.",
+        ),
+        (
+            lambda loss, keep: np.sort(loss)[-keep:].sum(),
+            "That is a sum, and a mean is asked for.",
+        ),
+        (
+            lambda loss, keep: np.sort(loss)[-keep],
+            "That is one loss, the least of those kept.",
+        ),
+    ],
+    hints=(
+        "Sort the losses; which end holds the hard examples?",
+        "Take the last `keep` of the sorted losses, and their mean.",
+    ),
+    why="Hard mining gives the largest losses weight 1 and all others "
+    "weight 0. Focal loss does the same thing gradually.",
+)
+def hard_mining(loss, keep):
+    return np.mean(np.sort(loss)[-keep:])
+
 
 units = Number(
     "what n goes under the root, for ten digits and twenty seeds",

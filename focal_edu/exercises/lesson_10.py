@@ -303,3 +303,29 @@ unsynchronised = Choice(
     "clock then measures the queueing. Synchronising waits until the queue "
     "is empty.",
 )
+
+
+in_float16 = Choice(
+    "a gradient of -2.3e-09, held in float16",
+    {
+        "it keeps three digits": (
+            "Three digits are what float16 keeps of a number that it can "
+            "hold, and this one is too small."
+        ),
+        "it keeps its size, and no digit": (
+            "That happens at its smallest number, and this one lies well "
+            "below."
+        ),
+        "it becomes 0": RIGHT,
+        "it becomes NaN": (
+            "NaN comes of 0/0 or of infinity minus infinity, and nothing "
+            "like that happens here."
+        ),
+    },
+    hints=(
+        "Compare it with half of 6e-8.",
+        "What is nearer to it: 0, or the smallest number of float16?",
+    ),
+    why="Half of float16's smallest number is 3e-8. A number of size "
+    "2.3e-09 is nearer to 0 than to that smallest one, and is rounded to 0.",
+)

@@ -111,7 +111,10 @@ def threshold_slider(image, boxes, found, right, *, opens=0.25):
         {"op": "sum", "field": "shown", "as": "boxes"},
         {"op": "sum", "field": "found", "as": "hits"},
     ]
-    said = "'boxes: ' + datum.boxes + ', right: ' + datum.hits"
+    said = (
+        "'p at least ' + threshold + '. boxes: ' + datum.boxes "
+        "+ ', right: ' + datum.hits"
+    )
     specification = {
         "width": 400,
         "height": 400,

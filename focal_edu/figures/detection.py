@@ -110,7 +110,7 @@ def losses_compared(figure, results, baseline):
 
     `results` maps a name to one AP a seed; a line marks `baseline`'s mean.
     """
-    figure.set_size_inches(8, 0.42 * len(results) + 1.2)
+    figure.set_size_inches(8, min(4.3, 0.42 * len(results) + 1.2))
     figure.set_dpi(DPI)
     axes = figure.add_subplot()
     for row, (name, ap) in enumerate(results.items()):
@@ -244,7 +244,7 @@ def crops(figure, images, texts, title):
     """Return small pieces of scenes, each under its text."""
     columns = 8
     rows = -(-len(images) // columns)
-    figure.set_size_inches(8, 1.25 * rows + 0.5)
+    figure.set_size_inches(8, min(4.3, 1.25 * rows + 0.5))
     figure.set_dpi(DPI)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
@@ -288,7 +288,7 @@ def score_maps(figure, steps, cross_entropy, focal, shown):
 @lesson_figure
 def detections_at(figure, image, boxes, found, right, threshold):
     """Return a scene with the detections whose score reaches a threshold."""
-    figure.set_size_inches(5.5, 5.6)
+    figure.set_size_inches(4.6, 4.4)
     figure.set_dpi(DPI)
     axes = figure.add_subplot()
     _scene(axes, image)

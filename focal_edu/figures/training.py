@@ -32,7 +32,7 @@ def boundaries(figure, k=3):
     """Return the moving picture `boundaries` at one of its positions."""
     spec = specification("boundaries")
     data = {name: _rows(text) for name, text in spec["datasets"].items()}
-    figure.set_size_inches(8, 6.4)
+    figure.set_size_inches(8.1, 4.4)
     figure.set_dpi(84)
     grid = figure.add_gridspec(2, 2, height_ratios=(5, 3))
     points = _columns(data["points"], "x", "y", "positive")
@@ -54,9 +54,9 @@ def boundaries(figure, k=3):
         for piece in sorted({row["piece"] for row in here}):
             line = [row for row in here if row["piece"] == piece]
             axes.plot(*_columns(line, "x", "y"), **look, label=name)
-        axes.set(xlim=(-3.6, 4.4), ylim=(-3.6, 4.4), aspect="equal")
+        axes.set(xlim=(-3.6, 4.4), ylim=(-3.6, 4.4))
         axes.set(xlabel="first feature", ylabel="second feature")
-        axes.text(-3.4, 3.8, name, color=look["color"], weight="bold")
+        axes.text(-3.4, 3.6, name, color=look["color"], weight="bold")
         curve = [row for row in data["curves"] if row["loss"] == name]
         for axes, value in zip(below, ("relative", "ap"), strict=True):
             at, height = _columns(curve, "k", value)
@@ -67,13 +67,13 @@ def boundaries(figure, k=3):
         axes.axvline(k, color=GREY, lw=1)
         axes.set_xticks(range(0, len(steps), 2), steps[::2])
         axes.set_xlabel("training steps")
-    below[0].set(yscale="log", ylabel="loss / its first value")
+    below[0].set(yscale="log", ylabel="loss / first")
     below[0].set_yticks((0.1, 0.2, 0.5, 1), (0.1, 0.2, 0.5, 1))
     below[0].minorticks_off()
     below[1].axhline(best, color=GREEN, ls=":")
     label = {"color": GREEN, "ha": "right", "weight": "bold"}
     below[1].text(9, best + 0.02, "the truth's own AP", **label)
-    below[1].set(ylabel="AP on new points", ylim=(0, 0.75))
+    below[1].set(ylabel="AP, new points", ylim=(0, 0.75))
     panels[0].set_title(
         f"After {steps[k]} steps: each line encloses what its loss calls "
         "positive\nTriangles: the 10 positives. Dotted: the line of whoever "
@@ -143,7 +143,7 @@ def difference_dots(figure, differences, *, title, what="AP minus CE's"):
     Small dots are seeds; each figure 0 to 9 stands at its digit's mean; the
     diamond is the mean of all digits, with its standard error.
     """
-    figure.set_size_inches(8, 0.78 * len(differences) + 1.3)
+    figure.set_size_inches(8, min(4.3, 0.7 * len(differences) + 1.2))
     figure.set_dpi(SMALL)
     axes = figure.add_subplot()
     axes.axvline(0, color=GREY, lw=1.5)
