@@ -10,8 +10,10 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 FOLDER = Path(__file__).parents[1] / "build" / "npm"
 PINS = {  # package: version, sha256 of its archive
@@ -64,18 +66,17 @@ def package(name):
     if shutil.which("npm") is None:
         sys.exit(f"npm is needed: it fetches {name}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    fetch = ["npm", "pack", "--silent", f"{name}@{version}"]
-    subprocess.run(fetch, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)
-    archive = FOLDER / f"{name}-{version}.tgz"
-    found = sha256(archive.read_bytes()).hexdigest()
-    if found != expected:
-        sys.exit(f"{archive.name}: its sha256 is {found}, not {expected}")
-    part = folder.with_suffix(".part")
-    with tarfile.open(archive) as contents:
-        contents.extractall(part, filter="data")
-    (part / "package").rename(folder)
-    part.rmdir()
-    archive.unlink()
+    with TemporaryDirectory(dir=FOLDER) as here:  # two may fetch at once
+        fetch = ["npm", "pack", "--silent", f"{name}@{version}"]
+        subprocess.run(fetch, cwd=here, check=True, stdout=subprocess.DEVNULL)
+        archive = Path(here) / f"{name}-{version}.tgz"
+        found = sha256(archive.read_bytes()).hexdigest()
+        if found != expected:
+            sys.exit(f"{archive.name}: its sha256 is {found}, not {expected}")
+        with tarfile.open(archive) as contents:
+            contents.extractall(here, filter="data")
+        with suppress(OSError):  # the other was there first
+            (Path(here) / "package").rename(folder)
     return folder
 
 
