@@ -119,8 +119,6 @@ def test_figures_have_alt_text_and_a_sentence(path):
 
 @every_lesson
 def test_each_prediction_has_a_cell_to_answer_in(path):
-    if path.stem[:2] == "11":
-        pytest.xfail("predictions there are still without cells")
     notebook = nbformat.read(path, as_version=4).cells
     for cell, after in pairwise(notebook):
         asked = cell.source.count("**Predict.**")

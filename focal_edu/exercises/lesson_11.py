@@ -1,0 +1,208 @@
+"""Questions of lesson 11: the clinic."""
+
+import numpy as np
+
+from ..reference import focal_loss
+from .questions import RIGHT, Choice, Fault, Repair, function_to_write
+
+
+def _between(low, high):
+    return lambda rng: round(rng.uniform(low, high), 3)
+
+
+wrong_example = Choice(
+    "which of two examples the notebook's loss gets wrong",
+    {
+        "the positive": (
+            "Its branch has the square, the target and the logarithm, as the "
+            "formula has."
+        ),
+        "the negative": RIGHT,
+        "both": "One of the branches is the formula's own.",
+        "neither": "Compare the two branches, factor by factor.",
+    },
+    hints=(
+        "Write both branches below each other.",
+        "One of them lacks a power.",
+    ),
+    why="The negative branch multiplies by p where the definition has its "
+    "square. At p = 0.3 that is 0.3 in place of 0.09, too large by 3.33.",
+)
+
+
+@function_to_write(
+    truth=lambda p_a, ratio_a, p_b, ratio_b: (
+        (np.log(ratio_a) - np.log(ratio_b))
+        / (np.log1p(-p_a) - np.log1p(-p_b))
+    ),
+    inputs={
+        "p_a": _between(0.1, 0.4),
+        "ratio_a": _between(0.5, 0.9),
+        "p_b": _between(0.6, 0.9),
+        "ratio_b": _between(0.05, 0.3),
+    },
+    first=[(0.5, 0.125, 0.9, 0.005), (0.2, 0.4, 0.6, 0.2)],
+    wrong=[
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log(ratio_a) / np.log(1 - p_a)
+            ),
+            "One measurement cannot tell the weight from the power, so use "
+            "both.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log(ratio_a / ratio_b) / np.log(p_a / p_b)
+            ),
+            "The factor is a power of 1 − p_t, not of p_t.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log((1 - p_a) / (1 - p_b)) / np.log(ratio_a / ratio_b)
+            ),
+            "That is one over it: the logarithm of the ratios goes on top.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                (ratio_a / ratio_b) / ((1 - p_a) / (1 - p_b))
+            ),
+            "A power comes down only by a logarithm.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log(ratio_a / ratio_b) / np.log((1 - p_b) / (1 - p_a))
+            ),
+            "The size is right, and the two examples are exchanged below.",
+        ),
+    ],
+    hints=(
+        "Divide one measurement by the other: what has gone?",
+        "What is left is a quotient to a power; take logarithms.",
+    ),
+    why="The weight is the same in both, so their quotient is a power of "
+    "(1 − p_a) / (1 − p_b). Its exponent is the quotient of two logarithms.",
+)
+def measured_gamma(p_a, ratio_a, p_b, ratio_b):
+    return np.log(ratio_a / ratio_b) / np.log((1 - p_a) / (1 - p_b))
+
+
+whose_mean = Choice(
+    "the mistake of the second loss",
+    {
+        "the factor is (1 − p_t) without its power": (
+            "The power is there, `** self.gamma`."
+        ),
+        "the loss is not multiplied by the factor": (
+            "The last line is a product of the two."
+        ),
+        "the mean is taken before the factor": RIGHT,
+        "softmax is left out": (
+            "`CrossEntropyLoss` takes logits and does the softmax itself."
+        ),
+        "the sign is wrong": "Cross entropy has its minus sign already.",
+    },
+    hints=(
+        "What shape does `ce` have?",
+        "`CrossEntropyLoss` returns one number for a batch unless it is told "
+        "otherwise.",
+    ),
+    why="`CrossEntropyLoss` averages over the batch. So there is one ce, one "
+    "p_t and one factor for all examples, easy and hard.",
+)
+
+mean_first = Fault(
+    {
+        "def batch_focal(p_t, gamma):": "",
+        "    ce = -np.log(p_t)": (
+            "That is cross entropy, one number an example."
+        ),
+        "    p_mean = np.exp(-np.mean(ce))": Repair(
+            "    p_mean = np.exp(-ce)"
+        ),
+        "    factor = (1 - p_mean) ** gamma": (
+            "That is the modulating factor of whatever probability it is "
+            "handed."
+        ),
+        "    return np.mean(factor * ce)": (
+            "The mean belongs here, at the very end."
+        ),
+    },
+    truth=lambda p_t, gamma: np.mean(
+        [focal_loss(p, 1, gamma=gamma) for p in p_t]
+    ),
+    inputs={
+        "p_t": lambda rng: rng.uniform(0.05, 0.95, 4).round(2),
+        "gamma": lambda rng: float(rng.integers(1, 4)),
+    },
+    first=[(np.array([0.9, 0.2]), 2.0)],
+    hints=(
+        "Print the factor for an easy and a hard example together: how many "
+        "factors are there?",
+        "Something is averaged before the power is taken.",
+    ),
+    why="The mean of ce gives one probability and one factor for the whole "
+    "batch. Each example needs its own, and the mean comes at the end.",
+)
+
+clipped_gradient = Choice(
+    "the gradient of a clipped loss at a logit of −50",
+    {
+        "close to −1, as without clipping": (
+            "That would be so if p_t still moved with the logit."
+        ),
+        "very large": "The clip bounds the loss, so nothing there is steep.",
+        "zero": RIGHT,
+        "NaN": "Clipping is there to keep infinities away, and it does.",
+    },
+    hints=(
+        "What is p_t before and after the clip?",
+        "A constant does not change with the logit.",
+    ),
+    why="p_t is below the clip, which puts a constant in its place. The "
+    "gradient of a constant is zero, so the worst mistake is never mended.",
+)
+
+ranks_far_worse = Choice(
+    "the mistake that ranks far worse with either optimiser",
+    {
+        "p_t detached": (
+            "Its gradient has the right sign everywhere and is only smaller."
+        ),
+        "alpha to both": (
+            "One weight for both classes changes their balance, not what is "
+            "learned of a pixel."
+        ),
+        "squashed twice": RIGHT,
+        "divided by all images": (
+            "That is a change of scale, which Adam divides out."
+        ),
+        "p_t clipped": (
+            "No logit goes far enough here for the clip to be felt."
+        ),
+    },
+    hints=(
+        "Which of them can no longer tell an easy negative from a hard one?",
+        "The sigmoid of a number between 0 and 1 has nowhere to go.",
+    ),
+    why="The second sigmoid sees numbers between 0 and 1. It answers between "
+    "a half and three quarters whatever the image, so no negative ever "
+    "becomes easy.",
+)
+
+quietened = Choice(
+    "whom α = 0.25 quietens in kornia's softmax loss",
+    {
+        "class 0 only": "Class 0 gets the larger of the two weights there.",
+        "every class but class 0": RIGHT,
+        "all classes alike": "The row of the table names two weights.",
+        "the rare class, whichever it is": (
+            "Nothing in the table counts how often a class occurs."
+        ),
+    },
+    hints=(
+        "Read kornia's row: who gets α, and who gets 1 − α?",
+        "Compare 0.25 with 0.75.",
+    ),
+    why="Class 0 gets 1 − α = 0.75 and all others 0.25. If class 0 is the "
+    "background, that is the opposite of what many expect.",
+)
