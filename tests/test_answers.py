@@ -243,3 +243,9 @@ def test_every_logit_is_tried_with_every_gamma():
     assert {(1000.0, 0), (-1000.0, 0), (1000.0, 2), (-1000.0, 2)} <= set(
         cases
     )
+
+
+def test_a_sum_keeps_its_points():
+    assert read_number("1.5+10.5") == (12, False)
+    assert read_number("0.0711/0.2133")[0] == pytest.approx(1 / 3, rel=1e-4)
+    assert read_number("log(0.5)/log(0.99)")[0] == pytest.approx(68.97, 1e-3)

@@ -112,7 +112,12 @@ def _number_in(text):
 
 
 def _with_a_point(said):
-    """Return a number's text with a point where a comma may have stood."""
+    """Return a number's text with a point where a comma may have stood.
+
+    Marks of thousands are looked for in a number alone, not in a sum.
+    """
+    if not re.fullmatch(r"[-+]?[\d.,]+", said):
+        return said.replace(",", ".")
     if re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", said):
         joined, pointed = said.replace(",", ""), said.replace(",", ".")
         raise Unread(
