@@ -222,6 +222,16 @@ class Detections(NamedTuple):
 
 
 @torch.no_grad()
+def outputs(model, images):
+    """Return the logits and offsets of many scenes, 25 at a time.
+
+    All at once would keep some hundred megabytes for each layer.
+    """
+    parts = [model(part) for part in images.split(25)]
+    return tuple(map(torch.cat, zip(*parts, strict=True)))
+
+
+@torch.no_grad()
 def detect(model, images, *, most=20, overlap=0.5):
     """Return the `most` best boxes of each scene after suppression.
 
@@ -229,7 +239,7 @@ def detect(model, images, *, most=20, overlap=0.5):
     a better one of the same class, itself kept, is above `overlap`.
     """
     at = anchors(images.shape[-1]).to(images.device)
-    logits, offsets = model(images)
+    logits, offsets = outputs(model, images)
     scores, index = logits.sigmoid().flatten(1).topk(most)
     anchor, labels = index // CLASSES, index % CLASSES
     chosen = offsets.gather(1, anchor[..., None].expand(-1, -1, 4))
