@@ -8,7 +8,10 @@ left in build/screenshots/.
 import os
 import re
 import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
@@ -96,3 +99,24 @@ def pytest_runtest_makereport(item, call):
     if call.when == "call":
         item.failed = report.failed
     return report
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def serve():
+    """A function that serves a folder and returns its address."""
+    servers = []
+
+    def start(folder):
+        handler = partial(Quiet, directory=folder)
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()

@@ -7,10 +7,7 @@ Run with `-s` for sizes and seconds.
 import gzip
 import os
 import shutil
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from build_book import build
@@ -29,11 +26,6 @@ AXE = """rules => axe.run(document, {
 SIZE = """() => performance.getEntriesByType("resource")
     .concat(performance.getEntriesByType("navigation"))
     .map(one => new URL(one.name).pathname)"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +49,9 @@ def folder(tmp_path_factory, chromium):
 
 
 @pytest.fixture(scope="module")
-def book(folder):
+def book(folder, serve):
     """The address of the book."""
-    handler = partial(Quiet, directory=folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    return serve(folder)
 
 
 @pytest.fixture

@@ -11,10 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urljoin
 
 import pytest
@@ -56,21 +53,12 @@ for source in json.load(sys.stdin):
 """
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
-def site():
+def site(serve):
     """The address of a site built now from the lessons as they are."""
     build = [sys.executable, "tools/build_site.py"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    handler = partial(Quiet, directory=ROOT / "_site")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    return serve(ROOT / "_site")
 
 
 @pytest.fixture

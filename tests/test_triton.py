@@ -1,6 +1,8 @@
 """The Triton kernels against the formulas: in Triton's interpreter, or on a
 GPU where there is one."""
 
+from functools import partial
+
 import mpmath
 import pytest
 import torch
@@ -65,31 +67,22 @@ def wrong(check, dtype):
 
 
 @every_dtype
-def test_no_check_of_the_sigmoid_fails(dtype):
+@pytest.mark.parametrize(
+    "examine, loss",
+    [
+        (partial(accuracy.examine_sigmoid, order=1), sigmoid_focal_loss),
+        (accuracy.examine_softmax, softmax_focal_loss),
+    ],
+    ids=["sigmoid", "softmax"],
+)
+def test_no_check_of_it_fails(dtype, examine, loss):
     """As `test_numerics`: every extreme logit against 80 digits."""
-    checks = accuracy.examine_sigmoid(
-        lambda x, y, gamma: sigmoid_focal_loss(
-            x.to(DEVICE), y.to(DEVICE), gamma=gamma, reduction="none"
-        ).cpu(),
-        dtype,
-        GAMMAS,
-        order=1,
-    )
-    assert len(checks) > 1000
-    assert [
-        c for c in checks if c.outcome != "right" and wrong(c, dtype)
-    ] == []
 
+    def there_and_back(logits, target, gamma):
+        there = logits.to(DEVICE), target.to(DEVICE)
+        return loss(*there, gamma=gamma, reduction="none").cpu()
 
-@every_dtype
-def test_no_check_of_softmax_fails(dtype):
-    checks = accuracy.examine_softmax(
-        lambda z, t, gamma: softmax_focal_loss(
-            z.to(DEVICE), t.to(DEVICE), gamma=gamma, reduction="none"
-        ).cpu(),
-        dtype,
-        GAMMAS,
-    )
+    checks = examine(there_and_back, dtype, GAMMAS)
     assert len(checks) > 1000
     assert [
         c for c in checks if c.outcome != "right" and wrong(c, dtype)

@@ -16,6 +16,10 @@ from torch.autograd import Function
 from . import cpu, pairs
 
 FUSED_ON_CUDA = (torch.float32, torch.bfloat16, torch.float16)
+PAIRS = {
+    "sigmoid": (pairs.sigmoid_each, pairs.sigmoid_gradient),
+    "softmax": (pairs.softmax_each, pairs.softmax_gradient),
+}
 
 
 def sigmoid_focal(
@@ -58,14 +62,7 @@ def sigmoid_focal(
     if not each and isinstance(scale, float):
         positive, negative, scale = positive * scale, negative * scale, None
     settings = x, y, positive, negative, gamma
-    engine = engine_for(*settings)
-    if engine is None:
-        losses = pairs.sigmoid_each(*settings)
-        losses = losses if each else _scaled(losses.sum(), scale)
-        return losses if dtype is None else losses.to(dtype)
-    scale = None if each else scale
-    how = engine, each, hard, _keeps_slope(x), dtype
-    return _Sigmoid.apply(*settings, scale, how)
+    return _fused("sigmoid", settings, scale, each, dtype, hard=hard)
 
 
 def softmax_focal(
@@ -101,56 +98,42 @@ def softmax_focal(
     if not each and isinstance(scale, float):
         alpha, scale = alpha * scale, None
     settings = z, t, alpha, gamma, ignored
-    engine = engine_for(*settings)
+    return _fused("softmax", settings, scale, each, dtype)
+
+
+def _fused(name, settings, scale, each, dtype, **how):
+    engine, (each_of, gradient) = engine_for(*settings), PAIRS[name]
     if engine is None:
-        losses = pairs.softmax_each(*settings)
+        losses = each_of(*settings)
         losses = losses if each else _scaled(losses.sum(), scale)
-        return losses if dtype is None else losses.to(dtype)
-    scale = None if each else scale
-    how = engine, each, _keeps_slope(z), dtype
-    return _Softmax.apply(*settings, scale, how)
+    else:
+        work = partial(getattr(engine, name), each=each, **how)
+        parts = engine, work, gradient, _keeps_slope(settings[0])
+        losses = _Fused.apply(*settings, None if each else scale, parts)
+    return losses if dtype is None else losses.to(dtype)
 
 
-class _Sigmoid(Function):
-    @staticmethod
-    def forward(ctx, x, y, a, b, gamma, scale, how):
-        engine, each, hard, keep, dtype = how
-        work = partial(engine.sigmoid, each=each, hard=hard)
-        ctx.parts = engine, work, pairs.sigmoid_gradient
-        return _forward(ctx, (x, y, a, b, gamma), scale, keep, dtype)
+class _Fused(Function):
+    """The loss of an engine, and its slope along the first argument."""
 
     @staticmethod
-    def backward(ctx, g):
-        return _backward(ctx, g), *(None,) * 6
-
-
-class _Softmax(Function):
-    @staticmethod
-    def forward(ctx, z, t, alpha, gamma, ignored, scale, how):
-        engine, each, keep, dtype = how
-        work = partial(engine.softmax, each=each)
-        ctx.parts = engine, work, pairs.softmax_gradient
-        return _forward(
-            ctx, (z, t, alpha, gamma, ignored), scale, keep, dtype
-        )
+    def forward(ctx, *arguments):
+        *settings, scale, ctx.parts = arguments
+        _, work, _, keep = ctx.parts
+        loss, slope = work(*settings, up=scale, slope=keep)
+        ctx.spent = False
+        pairs.save(ctx, *settings, scale, slope)
+        return loss
 
     @staticmethod
     def backward(ctx, g):
-        return _backward(ctx, g), *(None,) * 6
+        *settings, scale, slope = pairs.saved(ctx)
+        return _backward(ctx, g, settings, scale, slope), *(None,) * 6
 
 
-def _forward(ctx, settings, scale, keep, dtype):
-    ctx.spent = False
-    _, work, _ = ctx.parts
-    loss, slope = work(*settings, up=scale, slope=keep)
-    pairs.save(ctx, *settings, scale, slope)
-    return loss if dtype is None else loss.to(dtype)
-
-
-def _backward(ctx, g):
+def _backward(ctx, g, settings, scale, slope):
     """g times the slope: differentiable, kept, or worked out again."""
-    *settings, scale, slope = pairs.saved(ctx)
-    engine, work, gradient = ctx.parts
+    engine, work, gradient, _ = ctx.parts
     if torch.is_grad_enabled() or not has_memory(g):
         return gradient(_scaled(g, scale), *settings)
     if slope is None or ctx.spent:
