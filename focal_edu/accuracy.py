@@ -54,6 +54,11 @@ def examine_sigmoid(loss, dtype, gammas=GAMMAS, logits=LOGITS, order=2):
     Returns
     -------
     list of `Check`, one for each γ, logit, target 0 or 1, and quantity
+
+    Raises
+    ------
+    ValueError
+        If the loss returns anything but one value an element.
     """
     x = torch.tensor([x for x in logits for _ in range(2)], dtype=dtype)
     y = torch.tensor([0, 1] * len(logits), dtype=dtype)
@@ -146,6 +151,11 @@ def _derivatives(loss, x, order):
     """The value at `x` and `order` derivatives, as far as there are any."""
     x = x.clone().requires_grad_()
     results = [loss(x)]
+    if results[0].shape != x.shape[:1]:
+        raise ValueError(
+            f"loss must return one value an element, shape ({len(x)},), got "
+            f"shape {tuple(results[0].shape)}: no mean, no sum"
+        )
     for _ in range(order):
         if not results[-1].requires_grad:
             results.append(torch.zeros_like(x))

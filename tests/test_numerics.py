@@ -142,6 +142,14 @@ def test_the_truth_is_true():
     assert [float(g) for g in gradient] == pytest.approx([-a / 2, -a / 2, a])
 
 
+def test_a_mean_is_refused():
+    def mean(x, y, gamma):
+        return sigmoid_focal_loss(x, y, gamma=gamma)
+
+    with pytest.raises(ValueError, match="one value an element"):
+        accuracy.examine_sigmoid(mean, torch.float32)
+
+
 def test_the_textbook_form_fails():
     """The check sees the faults of log σ(x) and (1 − p)^γ written out."""
 
