@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from test_exercises import QUESTIONS, fresh
 
+from focal_edu.exercises.errors import Trouble
 from focal_edu.exercises.questions import FunctionToWrite, source_of
+from focal_edu.gradients import gradient_ratio
 
 # Mutants that are refused by no check, because they are right as well.
 # The weights are divided by their mean, so a common factor cancels.
@@ -109,6 +111,7 @@ def written(name):
     entry = WRITTEN[name]
     names = {"np": np, "sig": lambda x: 1 / (1 + np.exp(-x))}
     names["soft"] = lambda z: np.exp(z) / np.exp(z).sum()
+    names["g"] = gradient_ratio
     exec(PAIR, names)
     for line in entry["wrong"].strip().splitlines():
         yield line, eval(f"lambda {entry['arguments']}: {line}", names)
@@ -123,16 +126,28 @@ def L(p, q, g, s):
     return -(q**g) * np.log(p)
 def S(p, q, g, s):
     return s * q**g * (g * p * np.log(p) - q)
+def h(v, gamma):
+    return v / g(v, gamma)
+def bins(confidence, right, count, of_a_bin):
+    place = np.minimum(np.floor(confidence * count), count - 1)
+    inside = [place == b for b in np.unique(place)]
+    return sum(of_a_bin(confidence[i], right[i]) for i in inside)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_small_change_of_a_solution_is_refused_and_named(name):
+def test_each_small_change_is_named_and_the_solution_is_not(name):
     question, named, tried = fresh(name), 0, 0
-    for source in mutants(source_of(question.function)):
+    solution = source_of(question.function)
+    secret = solution.split("return ")[-1].strip().replace(" ", "")
+    unseen = set(question.meaning) - {"p_t"}  # the lessons say p_t
+    for source in mutants(solution):
         feedback = question.check(made(question, source))
+        message = feedback.message
+        assert secret not in message.replace(" ", "")
+        for own in unseen:
+            assert f"`{own}`" not in message or f"`{own}` is " in message
         if feedback.right:
             assert any(
                 name == other and line in source for other, line in EQUIVALENT
@@ -142,7 +157,6 @@ def test_each_small_change_of_a_solution_is_refused_and_named(name):
     assert tried >= 4 and named >= 0.9 * tried
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_two_changes_at_once_are_refused_and_named(name):
@@ -165,7 +179,6 @@ def test_two_changes_at_once_are_refused_and_named(name):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_what_readers_write_is_refused_and_named():
     named = {}
     for name in WRITTEN:
@@ -178,23 +191,17 @@ def test_what_readers_write_is_refused_and_named():
     assert sum(map(sum, named.values())) >= 0.85 * count
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_no_diagnosis_holds_the_solution(name):
-    question = fresh(name)
-    source = source_of(question.function)
-    secret = source.split("return ")[-1].strip().replace(" ", "")
-    for mutant in mutants(source):
-        message = question.check(made(question, mutant)).message
-        assert secret not in message.replace(" ", "")
+def takes_arrays(question):
+    try:
+        return question.behaviour.in_batch(question.function) is not None
+    except Trouble:
+        return False
 
 
 ELEMENTWISE = [
     name
     for name in FUNCTIONS
-    if QUESTIONS[name].behaviour.elementwise
-    and QUESTIONS[name].behaviour.in_batch(QUESTIONS[name].function)
-    is not None
+    if QUESTIONS[name].behaviour.elementwise and takes_arrays(QUESTIONS[name])
 ]
 
 

@@ -24,16 +24,33 @@ FUNCTIONS = {
     "sqrt": math.sqrt,
 }
 # What is typed, and what Python calls it.
+COUNTS = (
+    "zero one two three four five six seven eight nine ten eleven twelve"
+).split()
+WORDS = {word: str(count) for count, word in enumerate(COUNTS)} | {
+    "twenty": "20", "fifty": "50", "and": "+",
+    "hundred": "*100", "thousand": "*1000", "over": "/", "minus": "-",
+    "half": "*1/2", "third": "*1/3", "thirds": "*1/3", "quarter": "*1/4",
+    "quarters": "*1/4", "fourth": "*1/4", "fifth": "*1/5", "tenth": "*1/10",
+    "hundredth": "*1/100", "infinity": "inf", "infinite": "inf",
+}  # fmt: skip
 SPELLINGS = [
     (r"[−–]", "-"),
-    (r"∞|infinity|infinite", "inf"),
+    (r"(?<=[a-z])-(?=[a-z])", " "),
+    (r"[a-z]+", lambda m: WORDS.get(m[0], m[0])),
+    (r"∞", "inf"),
     (r"[·×](?=\s*\d)", "*"),
     (r"\^", "**"),
-    (r"^(about|around|roughly|circa|ca\.?|approx\.?|≈|~|=)\s*", ""),
-    (r"^(line|l|no\.?)\s*(?=\d)", ""),
+    (r"^(about|around|roughly|circa|ca\.?|approx\.?|≈|~|it is)\s*", ""),
+    (r"^([a-z]\w*)?\s*=\s*", ""),
+    (r"^(the )?(line|l|no\.?|#)\s*(?=\d)", ""),
     (r"(?<=\d)[  '_](?=\d{3}(?!\d))", ""),
+    (r"^(an? )?(?=\*\d)", "1"),
 ]
 PER_CENT = re.compile(r"\s*(%|per ?cent|percent)\.?$")
+# Words that may stand behind a number, whatever is asked.
+BEHIND = {"times", "x", "×", "nats", "each", "or", "so"}
+HOW = "No number can be read in that: answer as in 0.25, 1/4 or 25 %"
 
 
 class Unread(Exception):
@@ -43,7 +60,8 @@ class Unread(Exception):
 def read_letter(answer, choices):
     """Return the letter that an answer means.
 
-    `choices` maps letters to texts; the text itself is an answer too.
+    `choices` maps letters to texts; the text itself, or its beginning, is
+    an answer too.
     """
     asked = f'answer with one letter in quotes, "a" to "{max(choices)}".'
     if isinstance(answer, list | tuple | set) and len(answer) == 1:
@@ -61,20 +79,24 @@ def read_letter(answer, choices):
         raise Unread(f'There is no choice "{one[2]}": {asked}')
     if re.fullmatch(r"\W*[a-h](\W+(and|or)?\W*[a-h])+\W*", said):
         raise Unread(f"That is more than one letter: {asked}")
-    alone = re.findall(r"\b[b-h]\b", said)
-    if len(alone) == 1 and alone[0] in choices:  # as in "I think b"
+    # As in "I think b"; of "a", which is a word too, not everywhere.
+    alone = re.findall(r"\b[b-h]\b|^a(?=\s*[:).,;-])|\ba(?=\W*$)", said)
+    if len(alone) == 1 and alone[0] in choices:
         return alone[0]
+    begun = [a for a, t in choices.items() if t.casefold().startswith(said)]
+    if len(begun) == 1 and len(said) > 2:
+        return begun[0]
     raise Unread(f"No letter can be read in that: {asked}")
 
 
-def read_number(answer):
+def read_number(answer, unit=""):
     """Return the number that an answer means, and whether "per cent"
-    stands behind it.
+    stands behind it. The words of `unit` may stand there as well.
     """
     if isinstance(answer, list | tuple | set) and len(answer) == 1:
         (answer,) = answer
     if isinstance(answer, str):
-        return _number_in(answer)
+        return _number_in(answer, unit)
     try:
         if isinstance(answer, bool | np.bool_ | bytes):
             raise TypeError
@@ -93,22 +115,27 @@ def read_number(answer):
     raise Unread(f"One number is asked for, and this {kind}.")
 
 
-def _number_in(text):
+def _number_in(text, unit):
     said = text.strip().casefold()
     for typed, meant in SPELLINGS:
         said = re.sub(typed, meant, said)
     bare = PER_CENT.sub("", said)
-    per_cent, said = bare != said, _with_a_point(bare)
-    said = re.sub(r"\s*(times|x|×|bytes|nats)\.?$", "", said)
+    per_cent = bare != said
+    behind = re.search(r"(?<=[\d)])\s*([a-z×][a-z×\s]*)\.?$", bare)
+    if behind and behind[1] not in NAMES:
+        known = BEHIND | set(re.findall("[a-z]+", unit.casefold()))
+        if not known >= set(behind[1].split()):
+            raise Unread(f'{HOW}, without "{behind[1]}".')
+        bare = bare[: behind.start()]
     try:
-        value = _value(ast.parse(said.strip(), mode="eval").body)
+        value = _value(ast.parse(_with_a_point(bare), mode="eval").body)
         return float(value), per_cent
     except OverflowError:
         return math.inf, per_cent
+    except Unread:
+        raise
     except Exception:
-        raise Unread(
-            "No number can be read in that: answer as in 0.25, 1/4 or 25 %."
-        ) from None
+        raise Unread(f"{HOW}.") from None
 
 
 def _with_a_point(said):
@@ -116,6 +143,7 @@ def _with_a_point(said):
 
     Marks of thousands are looked for in a number alone, not in a sum.
     """
+    said = said.strip()
     if not re.fullmatch(r"[-+]?[\d.,]+", said):
         return said.replace(",", ".")
     if re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", said):

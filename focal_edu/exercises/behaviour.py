@@ -20,6 +20,10 @@ DRAWS = {
 }
 
 
+# Arguments that a whole batch shares: for them no array is tried.
+SHARED = ("alpha", "gamma")
+
+
 class Unwritten(Exception):
     """A function holds nothing yet but ``...``."""
 
@@ -34,14 +38,17 @@ class Behaviour:
         `DRAWS`, or a function of a NumPy generator.
     first : list of tuples
         Inputs that are tried before the random ones.
+    within : float
+        How far from the truth a result may be, where a difference of
+        numbers that are nearly alike leaves few digits or none.
     """
 
     rtol = 1e-5  # a formula in float32 passes
-    atol = 2e-38  # below it float32 has no digits left
     count = 50  # of random inputs
 
-    def __init__(self, truth, inputs, first):
+    def __init__(self, truth, inputs, first, within=0.0):
         self.truth, self.arguments = truth, tuple(inputs)
+        self.atol = max(within, 2e-38)  # float32 has no digits below that
         self.kinds = inputs
         rng = np.random.default_rng(0)
         draws = [DRAWS.get(draw, draw) for draw in inputs.values()]
@@ -88,25 +95,39 @@ class Behaviour:
         about the kind of the arguments, or where it came furthest.
         """
         troubles = []
-        for convert in (as_given, as_array, as_tensor):
+        for convert in CONVERSIONS:
             try:
                 return self.results(function, convert, strict=False), convert
             except Trouble as trouble:
                 troubles.append(trouble)
                 if not trouble.about_kind:
                     break
-        raise min(troubles, key=lambda t: (t.about_kind, -t.line))
+        raise min(troubles, key=_told_first)
 
     def in_batch(self, function):
-        """Return what `function` gives on arrays of all inputs at once, or
-        None if it takes single numbers only.
+        """Return what `function` gives on arrays of all inputs at once, and
+        what is right; raise the `Trouble` if it takes no arrays.
         """
-        columns = tuple(map(np.array, zip(*self.cases, strict=True)))
-        for convert in (as_array, as_tensor):
+        first = {
+            place: value
+            for place, value in enumerate(self.cases[0])
+            if self.arguments[place] in SHARED
+        }
+        cases = [
+            tuple(first.get(i, value) for i, value in enumerate(case))
+            for case in self.cases
+        ]
+        right = self.results(self.truth, as_given, cases)
+        columns = map(np.array, zip(*cases, strict=True))
+        batch = tuple(first.get(i, array) for i, array in enumerate(columns))
+        troubles = []
+        for convert in CONVERSIONS[1:]:
             try:
-                return self.results(function, convert, [columns])[0]
-            except Trouble:
-                pass
+                (result,) = self.results(function, convert, [batch])
+                return result, np.stack(right, axis=-1)
+            except Trouble as trouble:
+                troubles.append(trouble)
+        raise min(troubles, key=_told_first)
 
     def same(self, results, others):
         return self.difference(results, others) is None
@@ -153,7 +174,10 @@ class Behaviour:
         return ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
 
     def _result(self, function, convert, case):
-        arguments = [convert(value) for value in case]
+        arguments = [
+            value if name in SHARED else convert(value)
+            for name, value in zip(self.arguments, case, strict=True)
+        ]
         printed = StringIO()
         try:
             with redirect_stdout(printed):
@@ -165,7 +189,7 @@ class Behaviour:
         numbers = _numbers(result)
         if numbers is not None:
             return numbers
-        if np.iscomplexobj(result):
+        if _is_complex(result):
             raise Trouble(
                 f"At {self.inputs(case)} your function gives a complex "
                 "number: it takes a power of something negative.",
@@ -215,6 +239,13 @@ def as_tensor(value):
     return value if callable(value) else torch.as_tensor(as_given(value))
 
 
+CONVERSIONS = as_given, as_array, as_tensor
+
+
+def _told_first(trouble):
+    return trouble.about_kind, -trouble.line
+
+
 def _empty(): ...
 
 
@@ -248,6 +279,13 @@ def _numbers(result):
         return None
 
 
+def _is_complex(result):
+    try:
+        return np.iscomplexobj(result)
+    except Exception:
+        return False
+
+
 def _plain(value):
     """Return a tensor as an array, and anything else as it is."""
     if hasattr(value, "detach"):
@@ -270,4 +308,4 @@ def shown(value):
         return value.__name__
     if np.size(value) == 1:
         return f"{np.asarray(value).item():.4g}"
-    return np.array2string(value, precision=4, separator=", ")
+    return np.array2string(value, np.inf, 4, separator=", ")

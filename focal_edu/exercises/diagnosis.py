@@ -21,7 +21,8 @@ INSTEAD = {
     "gamma": ["2", "1", "0", "{} + 1", "{} - 1", "2 * {}", "-{}", "1 / {}"],
     "logit": ["-{}", "1 / (1 + exp(-{}))", "{} * {}", "0.0"],
 }
-OTHERWISE = ["-{}", "1 / {}", "1 - {}", "2 * {}", "{} / 2", "{} * {}"]
+OTHERWISE = ["0", "1", "-{}", "{} + 1", "{} - 1", "1 / {}", "1 - {}"]
+OTHERWISE += ["2 * {}", "{} / 2", "{} * {}"]
 AFTER = [
     (lambda r: r, ""),
     (np.log, "the logarithm of the result were taken"),
@@ -82,6 +83,7 @@ class Diagnosis:
                 self._constant,
                 self._argument_or_result,
                 self._each_label,
+                self._each_number,
                 self._changed_solution,
                 self._power_of_something,
                 self._known_and_more,
@@ -94,11 +96,10 @@ class Diagnosis:
                     return said
             return self._unused(results, call) or self._mostly(results)
 
-    def in_batch(self, result):
+    def in_batch(self, result, right):
         """Return a sentence on what is given for arrays, or None if it is
         right.
         """
-        right = np.stack(self.behaviour.expected, axis=-1)
         if self.behaviour.alike(result, right):
             return None
         for name in ("mean", "sum", "max", "min"):
@@ -172,19 +173,19 @@ class Diagnosis:
             return f"{said}, which is right at {case} only."
         return f"{said}."
 
-    def _argument_or_result(self, results, places, start=""):
-        """Another argument, another result, or both."""
-        got, found = _joined(results, places), []
+    def _argument_or_result(self, results, places, part=None):
+        """Another argument, another result, or both; of a `part` alone."""
+        got, found = _joined(results, places, part), []
         for instead, right in self._instead:
             if any(right[i].shape != results[i].shape for i in places):
                 continue
-            true = _joined(right, places)
+            true = _joined(right, places, part)
             for change, after in AFTER:
                 for last in self._scaled(got, change(true), len(places)):
                     said = [part for part in (instead, after, last) if part]
                     found.append(said)
         if found:
-            return _as_if(min(found, key=len), start)
+            return _as_if(min(found, key=len))
 
     @cached_property
     def _instead(self):
@@ -251,16 +252,21 @@ class Diagnosis:
         )
         for source, scope in self.sources:
             if changes := matching(source, scope, agrees):
-                said = _as_if(changes)
-                code = " ".join(re.findall("`(.*?)`", said))
-                parts = [
-                    f"`{name}` is {meant}"
-                    for name, meant in self.meaning.items()
-                    if re.search(rf"\b{name}\b", code)
-                ]
-                return f"{said} ({', '.join(parts)}.)" if parts else said
+                return self._in_words(_as_if(changes))
 
-    def _power_of_something(self, results, places, start=""):
+    def _in_words(self, said):
+        """Return a sentence in which no name is the solution's own secret."""
+        for name, meant in self.meaning.items():
+            said = said.replace(f"`{name}`", meant)
+        code = " ".join(re.findall("`(.*?)`", said))
+        parts = [
+            f"`{name}` is {meant}"
+            for name, meant in self.meaning.items()
+            if re.search(rf"\b{name}\b", code)
+        ]
+        return f"{said} (Here {', '.join(parts)}.)" if parts else said
+
+    def _power_of_something(self, results, places):
         """The right result times a power of something."""
         right = self.behaviour.expected
         if any(r.size > 1 for r in (*results, *right)):
@@ -305,7 +311,7 @@ class Diagnosis:
                         said.append(_factor_in_words(factor))
                     if (got * true < 0).any():
                         said.append("the sign were turned")
-                    return _as_if(said, start)
+                    return _as_if(said)
 
     def _features(self):
         """Logarithms of what a formula is made from, by name."""
@@ -393,6 +399,20 @@ class Diagnosis:
             positives, negatives = found.values()
             return f"Positives {positives}; negatives {negatives}."
 
+    def _each_number(self, results, places):
+        """Of two numbers, each right or amiss in a way of its own."""
+        if any(results[i].shape != (2,) for i in places):
+            return None
+        found = []
+        for part in (0, 1):
+            right = _joined(self.behaviour.expected, places, part)
+            if self.behaviour.alike(_joined(results, places, part), right):
+                found.append("is right")
+            elif said := self._argument_or_result(results, places, part):
+                found.append(f"comes{said[8:-1]}")
+        if len(found) == 2:
+            return f"The first number {found[0]}; the second {found[1]}."
+
     def _one_label_only(self, results, places):
         """Right for one label, and amiss for the other."""
         for label, own in self._labels(places).items():
@@ -472,8 +492,9 @@ def _evaluate(expression, **values):
         return np.nan
 
 
-def _joined(results, places):
-    return np.concatenate([results[i].ravel() for i in places])
+def _joined(results, places, part=None):
+    parts = slice(part, part if part is None else part + 1)
+    return np.concatenate([results[i].ravel()[parts] for i in places])
 
 
 def _factor_in_words(factor):
@@ -492,10 +513,9 @@ def _power_in_words(name, exponent):
     return f"{name} to the power {exponent.lstrip('-')} were {many}"
 
 
-def _as_if(changes, start="It"):
+def _as_if(changes):
     """Return a sentence of all changes."""
-    joined = ", and as if ".join(changes)
-    return f"{start or 'It'} comes out as if {joined}."
+    return f"It comes out as if {', and as if '.join(changes)}."
 
 
 def _lower(sentence):

@@ -30,8 +30,26 @@ ABOUT_KIND = re.compile(
     r"|loop of ufunc does not support|object is not iterable"
 )
 
+# What stops a function that is given an array, and what is for arrays.
+ON_ARRAYS = [
+    (
+        r"truth value|Boolean value|(scalar|an) index",
+        "`np.where` stands in place of `if` or an index, and `np.maximum` "
+        "and `np.minimum` in place of `max` and `min`.",
+    ),
+    (
+        r"only .*can be converted|cannot be converted to Scalar|real number",
+        "`float` and the functions of `math` take one number; NumPy's "
+        "functions take arrays as well.",
+    ),
+]
 # Not to be had by handing over a tensor: the function must make its own.
 OF_A_TENSOR = re.compile(r"has no attribute '(backward|grad)'")
+# Of PyTorch, and of NumPy.
+NO_DIMENSION = re.compile(
+    r"range of \[-1, 0\], but got ([1-9])"
+    r"|axis ([1-9]) is out of bounds for array of dimension 1"
+)
 UNBOUND = re.compile(r"local variable '(\w+)'")
 
 
@@ -40,13 +58,23 @@ class Trouble(Exception):
 
     `about_kind` is whether another kind of argument may help; `line` is how
     far the function came; `arithmetic` is whether it is a number that cannot
-    be computed, as 1 / 0.
+    be computed, as 1 / 0; `error` is what Python says.
     """
 
-    def __init__(self, sentence, about_kind=False, line=0, arithmetic=False):
+    def __init__(
+        self, sentence, about_kind=False, line=0, arithmetic=False, error=""
+    ):
         super().__init__(sentence)
         self.about_kind, self.line = about_kind, line
-        self.arithmetic = arithmetic
+        self.arithmetic, self.error = arithmetic, error
+
+    @property
+    def on_arrays(self):
+        """What is to be changed for arrays, if that is known."""
+        found = (
+            s for pattern, s in ON_ARRAYS if re.search(pattern, self.error)
+        )
+        return next(found, "")
 
 
 def trouble_of(error, function, place):
@@ -59,6 +87,7 @@ def trouble_of(error, function, place):
         bool(kind),
         _line_reached(error, function),
         isinstance(error, ArithmeticError) or "domain error" in said,
+        f"{type(error).__name__}: {said}".rstrip(": "),
     )
 
 
@@ -82,6 +111,12 @@ def _sentence(error, said, function, place):
         return XOR
     if isinstance(error, RecursionError):
         return "Your function calls itself without end."
+    if dimension := NO_DIMENSION.search(said):
+        return (
+            f"At {place} your function asks for dimension "
+            f"{dimension[1] or dimension[2]} of what has dimension 0 alone: "
+            "it is a vector, and not a batch."
+        )
     reason = f"raises {type(error).__name__}: {said}".rstrip(": ")
     if attribute := OF_A_TENSOR.search(said):
         reason += (

@@ -227,6 +227,11 @@ suspect = Choice(
             "Right at gamma = 2; your formula does not depend on gamma.",
         ),
         (
+            lambda p_t, gamma: 1 - p_t**gamma,
+            "Only p_t gets the power there: the whole 1 - p_t belongs in "
+            "brackets, and the ratio divides by its power.",
+        ),
+        (
             lambda p_t, gamma: p_t**-gamma,
             "Your ratio is large on hard examples and near 1 on easy ones; "
             "it is the easy ones that focal loss lowers.",

@@ -73,6 +73,16 @@ def minus_log_sigmoid(x):
             "That steps to the left only; take a step to either side.",
         ),
         (
+            lambda f, x, h: f(x + h) - f(x - h) / 2 * h,
+            "Without brackets only f(x - h) is divided: the difference and "
+            "the divisor both need them.",
+        ),
+        (
+            lambda f, x, h: f(x + h) - f(x - h) / (2 * h),
+            "Only f(x - h) is divided: the difference needs brackets of its "
+            "own.",
+        ),
+        (
             lambda f, x, h: (f(x + h / 2) - f(x - h / 2)) / h,
             "That steps half as far as asked: a step h to the right and a "
             "step h to the left.",

@@ -250,6 +250,11 @@ lowest_p = Choice(
             "too early.",
         ),
         (
+            lambda prior: np.log(prior) / (1 - prior),
+            "The logarithm is taken of the prior alone: the fraction belongs "
+            "inside its brackets.",
+        ),
+        (
             lambda prior: np.exp(-prior),
             "That is an exponential; what undoes the one in the sigmoid is a "
             "logarithm.",

@@ -69,6 +69,21 @@ def _by_difference(z, t):
             "taken: each needs its exponential before the division.",
         ),
         (
+            lambda z, t: z[t],
+            "That is the logit; a probability is made of it and of all the "
+            "others.",
+        ),
+        (
+            lambda z, t: np.exp(z[t]) / (1 + np.exp(z).sum()),
+            "The 1 below the line belongs to a sigmoid; in a softmax the "
+            "logits themselves make up the whole sum.",
+        ),
+        (
+            lambda z, t: float(np.argmax(z) == t),
+            "That says whether the answer is right; how probable was the "
+            "truth?",
+        ),
+        (
             lambda z, t: _softmax(z),
             "That is the whole vector of probabilities; the truth is one of "
             "its entries.",
@@ -153,6 +168,8 @@ lowest_right = Number(
         0.5: "That is the bound with two classes; with more, the largest of "
         "them need not be more than a half.",
         0.9: "That is what the other nine hold together, at worst.",
+        1: "That is how large it can be; how small can it be, and still be "
+        "the largest?",
         0: "The true class must still hold more than any other, and all of "
         "them sum to 1.",
         0.05: "If the largest were that small, ten of them could not sum "
@@ -324,6 +341,11 @@ own_alpha = Fault(
             "average to 1 over the classes.",
         ),
         (
+            lambda counts: counts / counts.sum(),
+            "Those are the classes' parts of the data, large for common "
+            "ones; turn each count upside down first.",
+        ),
+        (
             lambda counts: 1 - counts / counts.sum(),
             "That leans the right way, but a class a hundred times rarer "
             "should weigh a hundred times more.",
@@ -350,6 +372,8 @@ both_sure = Number(
     unit="parts of 1",
     wrong={
         1: "Both cannot have all of it: a softmax adds up to 1.",
+        0.25: "With half of it left to the other eight, that is not the most "
+        "that they can have.",
         0.9975: "That is what two sigmoids can do; a softmax shares.",
         0.1: "That is an even share among ten; the other eight can have "
         "next to nothing.",
@@ -375,6 +399,8 @@ mean_over_classes = Number(
     wrong={
         3: "Upside down: dividing by more makes the mean smaller.",
         1: "The zeros add nothing to the sum, but they are counted.",
+        0.5: "One loss stands beside C − 1 zeros: how many numbers are in a "
+        "row?",
         2 / 3: "Of three numbers in a row, how many belong to the true "
         "class?",
         1 / 9: "The classes are counted once, not twice.",
@@ -434,6 +460,11 @@ mean_over_classes = Number(
             lambda loss, y: loss.sum() / y.sum() if y.any() else 0.0,
             "Right while there is a positive; without any, the negatives' "
             "losses still count, and yours are dropped.",
+        ),
+        (
+            lambda loss, y: loss[y == 1].mean(),
+            "That is the mean over positives alone: the negatives' losses "
+            "belong to the sum, and an image may have no positive.",
         ),
         (
             lambda loss, y: loss / max(1, y.sum()),

@@ -73,7 +73,22 @@ def _share(found, alarms, prevalence):
             "Alarms come from the negatives only, so count how many "
             "negatives there are.",
         ),
+        (
+            lambda found, alarms, prevalence: (
+                found * prevalence / (found + alarms)
+            ),
+            "Below the line stand parts of each class, and above it a part "
+            "of all: weight every part by how frequent its class is.",
+        ),
+        (
+            lambda found, alarms, prevalence: (
+                found * prevalence / (prevalence + alarms * (1 - prevalence))
+            ),
+            "Below the line you count all positives; only those that are "
+            "found are called positive.",
+        ),
     ],
+    meaning={"right": "the part of all that is rightly called positive"},
     hints=(
         "Take 1000 images: how many are positive, and how many of those are "
         "called positive?",
@@ -148,6 +163,15 @@ peeking = Fault(
             "Those are the last ones in the batch, whatever their loss.",
         ),
         (
+            lambda loss, keep: loss[:keep].mean(),
+            "Those are the first ones in the batch: sort them by their loss.",
+        ),
+        (
+            lambda loss, keep: np.argsort(loss)[-keep:].mean(),
+            "Those are the places where the losses stand; average the losses "
+            "that stand there.",
+        ),
+        (
             lambda loss, keep: np.sort(loss)[-keep:].sum() / len(loss),
             "The others are left out of the sum, so leave them out of the "
             "count as well.",
@@ -184,6 +208,12 @@ units = Number(
         9: "Nine divides the squares inside the standard deviation; another "
         "count divides what comes out.",
         1: "Ten questions are asked, each with positives of its own.",
+        200**0.5: "That is the root of 200; the question is which number "
+        "goes under the root.",
+        10**0.5: "That is a root already; the question is which number goes "
+        "under it.",
+        190: "Seeds of one digit share its test images, so taking ten away "
+        "from all of them does not make the rest independent.",
     },
     hints=(
         "What would change from one unit to the next, if they were to be "
@@ -208,6 +238,7 @@ def _paired(these, those):
         "those": lambda rng: rng.uniform(0.5, 0.9, 5).round(2),
     },
     first=[(np.array([3.0, 5.0, 10.0]), np.array([1.0, 4.0, 7.0]))],
+    within=1e-6,
     wrong=[
         (
             lambda these, those: np.array(
@@ -251,11 +282,45 @@ def _paired(these, those):
             "which forgets the pairs.",
         ),
         (
+            lambda these, those: np.array(
+                [
+                    np.mean(these - those),
+                    np.std(these - those, ddof=1) / (len(these) - 1) ** 0.5,
+                ]
+            ),
+            "The mean is right; n − 1 belongs in the deviation, and the root "
+            "that it is divided by is of n.",
+        ),
+        (
+            lambda these, those: np.array(
+                [
+                    np.mean(these - those),
+                    (np.std(these, ddof=1) - np.std(those, ddof=1))
+                    / len(these) ** 0.5,
+                ]
+            ),
+            "The mean is right; the deviation of the differences is another "
+            "thing than the difference of two deviations.",
+        ),
+        (
+            lambda these, those: _paired(these, those)[::-1],
+            "Both numbers are right, and have changed places: the mean comes "
+            "first.",
+        ),
+        (
+            lambda these, those: np.mean(these - those),
+            "That is the mean alone; give its standard error as well.",
+        ),
+        (
             lambda these, those: _paired(those, these),
             "The error is right; the difference is taken the other way "
             "round.",
         ),
     ],
+    meaning={
+        "apart": "the differences, pair by pair",
+        "spread": "the standard deviation of the differences",
+    },
     hints=(
         "Subtract pair by pair first; everything else is about those "
         "differences.",

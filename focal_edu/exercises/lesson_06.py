@@ -92,7 +92,10 @@ anchor_count = Number(
         "iou": lambda rng: round(float(rng.uniform(0, 0.8)), 2),
         "closest": lambda rng: int(rng.random() < 0.3),
     },
-    first=[(0.7, 0), (0.45, 0), (0.1, 0), (0.5, 0), (0.4, 0), (0.3, 1)],
+    first=[
+        *[(iou, 0) for iou in (0.7, 0.45, 0.1, 0.5, 0.4)],
+        *[(iou, 1) for iou in (0.3, 0.45, 0.7, 0.0)],
+    ],
     wrong=[
         (
             lambda iou, closest: 1 if iou >= 0.5 else -1 if iou >= 0.4 else 0,
@@ -120,6 +123,24 @@ anchor_count = Number(
                 1 if iou >= 0.5 or closest else 0 if iou >= 0.4 else -1
             ),
             "Background and ignored have changed places.",
+        ),
+        (
+            lambda iou, closest: (
+                1 if iou >= 0.5 and closest else -1 if iou >= 0.4 else 0
+            ),
+            "Either makes it positive, a large IoU or being the closest; you "
+            "ask for both.",
+        ),
+        (
+            lambda iou, closest: int(iou >= 0.4 or closest),
+            "Between 0.4 and 0.5 an anchor is ignored; you call it positive.",
+        ),
+        (
+            lambda iou, closest: (
+                -1 if 0.4 <= iou < 0.5 else int(iou >= 0.5 or closest)
+            ),
+            "The closest anchor is positive between the two thresholds as "
+            "well: ask for it first.",
         ),
     ],
     hints=(
@@ -211,7 +232,15 @@ normaliser = Choice(
             ),
             "More classes make a yes rarer, and yours makes it more likely.",
         ),
+        (
+            lambda positives, anchors, classes: np.log(
+                positives / ((anchors - positives) * classes)
+            ),
+            "You leave out all questions of the positive anchors; each of "
+            "them says no to every class but one.",
+        ),
     ],
+    meaning={"prior": "the part of yes among all questions"},
     hints=(
         "How many yes-or-no questions are there, and how many have the "
         "answer yes?",

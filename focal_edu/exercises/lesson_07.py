@@ -64,7 +64,18 @@ sees = Choice(
             lambda margin, prior: margin + np.log(prior / (1 - prior)),
             "That is the shifted margin; the loss is its cross entropy.",
         ),
+        (
+            lambda margin, prior: np.log1p(np.exp(-margin)) * prior,
+            "That weights the loss by the prior, so that a rare class counts "
+            "less; logit adjustment shifts the logits.",
+        ),
+        (
+            lambda margin, prior: np.log1p(np.exp(-margin)) - np.log(prior),
+            "That shifts the loss; it is the logits that are shifted, before "
+            "the loss is taken.",
+        ),
     ],
+    meaning={"shifted": "the margin after the shift"},
     hints=(
         "Shift the margin first, then take cross entropy of it, log(1 + "
         "exp(-x)).",
@@ -186,6 +197,28 @@ memorised = Number(
             "weights have mean 1.",
         ),
         (
+            lambda counts, beta: 1 / (1 - beta**counts),
+            "The proportions are right; the weights should have mean 1, and "
+            "these are not divided by their mean.",
+        ),
+        (
+            lambda counts, beta: 1 - beta**counts,
+            "That grows as the effective number does; a weight is one over "
+            "it.",
+        ),
+        (
+            lambda counts, beta: (
+                np.mean(1 - beta**counts) / (1 - beta**counts)
+            ),
+            "Divide by the mean of the weights: that is not one over the "
+            "mean of the effective numbers.",
+        ),
+        (
+            lambda counts, beta: np.mean(1 / (1 - beta**counts)),
+            "That is one number for all; each class has a weight, and this "
+            "is close to what they are divided by.",
+        ),
+        (
             lambda counts, beta: _mean_one((1 - beta**counts) / (1 - beta)),
             "Upside down: the larger class must get the smaller weight.",
         ),
@@ -198,6 +231,7 @@ memorised = Number(
             "Those add up to 1; what is asked for has mean 1.",
         ),
     ],
+    meaning={"weights": "one over 1 - beta**counts"},
     hints=(
         "First the effective number of each class, then one over it, then "
         "the mean.",

@@ -72,7 +72,24 @@ coin = Choice(
             ),
             "That is the probability of the other side.",
         ),
+        (
+            lambda v, gamma: _h(v, gamma) / np.sum(_h(v, gamma)),
+            "The sum is over the two sides of one output, v and 1 - v; yours "
+            "is over the outputs in the array.",
+        ),
+        (
+            lambda v, gamma: (
+                1
+                / gradient_ratio(v, gamma)
+                / (
+                    1 / gradient_ratio(v, gamma)
+                    + 1 / gradient_ratio(1 - v, gamma)
+                )
+            ),
+            "Above the line of h stands v, and yours has 1 there.",
+        ),
     ],
+    meaning={"heads": "h of v", "tails": "h of 1 - v"},
     hints=(
         "Start with h for both sides, and divide one by the sum.",
         "The second side has the output 1 - v; `gradient_ratio` is g.",
@@ -167,18 +184,44 @@ sure = Number(
 )
 
 
+def _ece(confidence, right):
+    return expected_calibration_error(confidence, right, bins=10)
+
+
+def _bins(confidence, right):
+    """How far each bin that is not empty lies off."""
+    place = np.minimum(np.floor(confidence * 10), 9)
+    return np.array(
+        [
+            abs((right - confidence)[place == b].mean())
+            for b in np.unique(place)
+        ]
+    )
+
+
+def _part(confidence, right, number):
+    """What one of the bins adds to the ECE."""
+    place = np.minimum(np.floor(confidence * 10), 9)
+    inside = place == np.unique(place)[number]
+    return abs(np.sum((right - confidence)[inside])) / len(right)
+
+
 @function_to_write(
-    truth=lambda confidence, right: expected_calibration_error(
-        confidence, right, bins=10
-    ),
+    truth=_ece,
     inputs={
-        "confidence": lambda rng: rng.uniform(0.11, 0.99, 40).round(3),
-        "right": lambda rng: rng.integers(0, 2, 40).astype(float),
+        # Not at the edges of the bins, where either bin will do.
+        "confidence": lambda rng: (
+            rng.integers(0, 10, 12) / 10 + rng.uniform(0.01, 0.09, 12)
+        ).round(2),
+        "right": lambda rng: rng.integers(0, 2, 12).astype(float),
     },
     first=[
         (np.array([0.95, 0.91, 0.55, 0.52]), np.array([1.0, 0, 1, 0])),
         (np.array([0.85, 0.85, 0.15]), np.array([1.0, 1, 0])),
+        (np.array([1.0, 0.97, 0.63, 0.12]), np.array([0.0, 1, 0, 1])),
+        (np.arange(5, 100, 10) / 100, np.arange(10) % 2.0),  # none is empty
     ],
+    within=1e-6,
     wrong=[
         (
             lambda confidence, right: abs(confidence.mean() - right.mean()),
@@ -200,39 +243,88 @@ sure = Number(
             "images.",
         ),
         (
+            lambda confidence, right: _bins(confidence, right).sum(),
+            "The bins' distances are added as they are; each counts by its "
+            "part of the images.",
+        ),
+        (
+            lambda confidence, right: _bins(confidence, right).sum() / 10,
+            "A tenth for each bin would be right if all held as many images; "
+            "each counts by its part of them.",
+        ),
+        (
+            lambda confidence, right: expected_calibration_error(
+                confidence, right
+            ),
+            "Those are 15 bins, a frequent choice; ten are asked for.",
+        ),
+        (
             lambda confidence, right: _bins(confidence, right).max(),
             "That is the worst bin, the maximum calibration error.",
         ),
+        (
+            lambda confidence, right: _part(confidence, right, 0),
+            "That is the lowest bin alone: does a `return` stand inside the "
+            "loop?",
+        ),
+        (
+            lambda confidence, right: _part(confidence, right, -1),
+            "That is the highest bin alone: each bin has to be added to what "
+            "the others gave.",
+        ),
+        (
+            lambda confidence, right: confidence.mean() - right.mean(),
+            "With their signs, too high in one bin cancels too low in "
+            "another: take the size of each distance.",
+        ),
+        (
+            lambda confidence, right: len(right) * _ece(confidence, right),
+            "Each bin counts by its part of the images, and not by their "
+            "number.",
+        ),
+        (
+            lambda confidence, right: (
+                _ece(confidence, right)
+                if len(_bins(confidence, right)) == 10
+                else np.nan
+            ),
+            "An empty bin has no mean, and its NaN spoils the sum: leave out "
+            "bins without images.",
+        ),
+        (
+            lambda confidence, right: (
+                np.mean(confidence < 1)
+                * _ece(confidence[confidence < 1], right[confidence < 1])
+            ),
+            "A confidence of 1.0 falls into none of your bins; it belongs to "
+            "the last one.",
+        ),
     ],
+    meaning={
+        "place": "the bin of each image",
+        "total": "the sum so far",
+        "b": "the number of a bin",
+        "inside": "which images lie in the bin",
+        "apart": "how far the bin's two means lie apart",
+    },
     hints=(
         "Go through the ten bins; in each, compare two means.",
-        "`inside = np.floor(confidence * 10) == b` picks the images of bin "
-        "b; add up inside.mean() times the distance of the two means, and "
-        "skip empty bins.",
+        "`np.minimum(np.floor(confidence * 10), 9) == b` picks the images of "
+        "bin b; add up their part of all times the distance of the two "
+        "means, and skip empty bins.",
     ),
     why="Within a bin the mean confidence is compared with the part that is "
     "right. Each bin counts by its part of the images. Empty bins count "
     "nothing.",
 )
 def ece(confidence, right):
-    total = 0.0
+    place, total = np.minimum(np.floor(confidence * 10), 9), 0.0
     for b in range(10):
-        inside = np.floor(confidence * 10) == b
+        inside = place == b
         if inside.any():
             apart = right[inside].mean() - confidence[inside].mean()
             total = total + inside.mean() * abs(apart)
     return total
-
-
-def _bins(confidence, right):
-    """How far each bin that is not empty lies off."""
-    place = np.floor(confidence * 10)
-    return np.array(
-        [
-            abs((right - confidence)[place == b].mean())
-            for b in np.unique(place)
-        ]
-    )
 
 
 after = Choice(

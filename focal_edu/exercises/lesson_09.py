@@ -183,6 +183,7 @@ in_bfloat16 = Choice(
     truth=log_sigmoid,
     inputs={"x": _far},
     first=[(0.0,), (2.0,), (-2.0,), (40.0,), (1000.0,), (-1000.0,)],
+    arrays=True,
     wrong=[
         (
             lambda x: np.log(1 / (1 + np.exp(np.float64(-x)))),
@@ -219,6 +220,21 @@ in_bfloat16 = Choice(
             "far out on both sides.",
         ),
         (
+            lambda x: -np.log1p(np.exp(-abs(x))),
+            "Positive logits are right; for negative ones the straight part, "
+            "x itself, is missing.",
+        ),
+        (
+            lambda x: x - np.log1p(np.exp(-abs(x))),
+            "Negative logits are right; for positive ones the straight part "
+            "has to end, since the result tends to 0.",
+        ),
+        (
+            lambda x: min(x, 0) - np.log(1 + np.exp(-abs(x))),
+            "Sound but for its last step: at x = 40, `1 + t` has dropped all "
+            "digits of t, which `np.log1p(t)` keeps.",
+        ),
+        (
             lambda x: min(x, 0.0),
             "That is the limit far out on both sides; near zero something is "
             "missing.",
@@ -252,6 +268,7 @@ def _log_q(x):
         *[(0.0, 2), (-2.0, 2), (40.0, 2), (-200.0, 2), (40.0, 0.5)],
         *[(x, gamma) for x in (-1000.0, 1000.0) for gamma in (0, 0.5, 2)],
     ],
+    arrays=True,
     wrong=[
         (
             lambda x, gamma: (

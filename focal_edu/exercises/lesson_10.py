@@ -173,6 +173,13 @@ def _both(x, y, gamma):
             "The loss is right; the gradient is cross entropy's.",
         ),
         (
+            lambda x, y, gamma: (
+                _both(x, y, gamma) / [1, 0.5 / (1 + np.cosh(x))]
+            ),
+            "The loss is right; the gradient is that with respect to p, and "
+            "the chain rule's p (1 - p) is missing.",
+        ),
+        (
             lambda x, y, gamma: np.array(
                 [_both(x, y, 0)[0], _both(x, y, gamma)[1]]
             ),

@@ -6,6 +6,7 @@ the answer does, whatever the answer's own code looks like.
 """
 
 import ast
+import re
 
 import numpy as np
 
@@ -30,12 +31,18 @@ CALLS = {
     "log1p": ["log"],
     "exp": ["exp2", "expm1"],
     "sum": ["mean", "max"],
-    "mean": ["sum", "max"],
+    "mean": ["sum", "max", "min"],
     "max": ["min"],
     "min": ["max"],
     "minimum": ["maximum"],
     "maximum": ["minimum"],
     "logaddexp": ["logaddexp2"],
+}
+# Functions that an answer may do without, in words.
+MEANT = {
+    "minimum": "the smaller of two numbers",
+    "maximum": "the larger of two numbers",
+    "logaddexp": "the logarithm of a sum of exponentials",
 }
 
 
@@ -98,6 +105,8 @@ def _changes(tree):
 
 def _variants(node, parent, arguments):
     """Yield what `node` may be changed to, and in which words."""
+    if isinstance(parent, ast.Return | ast.Assign):
+        yield from _without_brackets(ast.unparse(node))
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
     elif isinstance(node, ast.UnaryOp):
@@ -121,6 +130,11 @@ def _variants(node, parent, arguments):
         yield rest, f"`1 - {name}` stood where `{name}` belongs"
         minus = ast.UnaryOp(ast.USub(), node)
         yield minus, f"`-{name}` stood where `{name}` belongs"
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for other in {ast.Gt, ast.GtE, ast.Lt, ast.LtE} - {type(node.ops[0])}:
+            changed = ast.Compare(node.left, [other()], node.comparators)
+            belongs = f"stood where {_short(node)} belongs"
+            yield changed, f"{_short(changed)} {belongs}"
     elif isinstance(node, ast.Subscript):
         yield node.value, f"nothing were picked from {_short(node.value)}"
         for step, said in ((-1, "before"), (1, "after")):
@@ -130,6 +144,28 @@ def _variants(node, parent, arguments):
     if isinstance(node, ast.BinOp | ast.Call):
         minus = ast.UnaryOp(ast.USub(), node)
         yield minus, f"a minus stood in front of {_short(node)}"
+
+
+def _without_brackets(text):
+    """Yield what is left of an expression without each of its brackets."""
+    opened = []
+    for end, letter in enumerate(text):
+        if letter == "(":
+            opened.append(end)
+        if letter != ")":
+            continue
+        start = opened.pop()
+        if start and re.match(r"[\w)\]]", text[start - 1]):
+            continue  # the brackets of a call
+        held = text[start + 1 : end]
+        try:
+            new = ast.parse(
+                text[:start] + held + text[end + 1 :], mode="eval"
+            )
+            inside = _short(ast.parse(held, mode="eval").body)
+        except SyntaxError:
+            continue
+        yield new.body, f"the brackets around {inside} were missing"
 
 
 def _of_operation(node):
@@ -180,18 +216,28 @@ def _of_call(node):
     function = node.func
     is_name = isinstance(function, ast.Name)
     called = function.id if is_name else getattr(function, "attr", "")
+    many = len(node.args) > 1
+    words = MEANT.get(_of_two(called) if many else called, f"`{called}`")
     for other in CALLS.get(called, []):
         if is_name and other == "mean":
             continue
+        instead = MEANT.get(_of_two(other) if many else other, f"`{other}`")
         changed = (
             ast.Name(other, ast.Load())
             if is_name
             else ast.Attribute(function.value, other, ast.Load())
         )
         changed = ast.Call(changed, node.args, node.keywords)
-        yield changed, f"`{other}` stood where `{called}` belongs"
+        yield changed, f"{instead} stood where {words} belongs"
     for argument in node.args:
-        yield argument, f"`{called}` were missing around {_short(argument)}"
+        said = f"{_short(argument)} stood alone, without {words}"
+        if called not in MEANT:
+            said = f"{words} were missing around {_short(argument)}"
+        yield argument, said
+
+
+def _of_two(called):
+    return {"min": "minimum", "max": "maximum"}.get(called, called)
 
 
 def _locate(new, node):

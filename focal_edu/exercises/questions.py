@@ -32,12 +32,10 @@ NO_SOLUTION = (
 )
 RIGHT = "right"  # in place of a reply: this choice is the right one
 
-# What is done to a right number by habits that no question is safe from.
+# What is done to a right number by habits that no question is safe from. Of
+# one digit alone a point cannot be said to be in the wrong place.
 HABITS = [
     (lambda a: -a, "The size is right and the sign is not."),
-    (lambda a: a / math.log(10), "Base 10: take the natural logarithm."),
-    (lambda a: a / math.log(2), "Base 2: take the natural logarithm."),
-    (lambda a: 1 / a, "That is upside down."),
     (lambda a: 10 * a, "The decimal point is one place too far right."),
     (lambda a: a / 10, "The decimal point is one place too far left."),
 ]
@@ -201,6 +199,7 @@ class Number(Question):
     unit : str
         What the number counts; "per cent" and "parts of 1" are each read
         as the other where a "%" says so, and asked back where none does.
+        Of what counts "times", 33 % is 0.33 as well.
     wrong : dict from number to sentence
         Plausible wrong numbers, each with what to say of that mistake.
     """
@@ -221,7 +220,8 @@ class Number(Question):
         rules.no_number_is(self._is_right, texts)
 
     def _mistake(self, answer):
-        value = self._in_unit(*read_number(answer))
+        words = f"{self.unit} {self.about}"
+        value = self._in_unit(*read_number(answer, words))
         self.said.append(self._in_words(value))
         if self._is_right(value):
             return None
@@ -229,7 +229,12 @@ class Number(Question):
             return known
         self._ask_back(value)
         for habit, sentence in HABITS:
-            if self.truth and self._is_near(value, habit(self.truth)):
+            told = _digits(value) > 1 or habit(1) < 0
+            if (
+                self.truth
+                and told
+                and self._is_near(value, habit(self.truth))
+            ):
                 return sentence
         if math.isnan(value):
             return "It is a number after all."
@@ -241,24 +246,26 @@ class Number(Question):
         return f"{value:g} is too {side}."
 
     def _in_unit(self, value, per_cent):
-        if per_cent and self.unit not in SHARES:
-            asked = f"{self.unit}, not" if self.unit else "a number, not"
-            raise Unread(f"The question asks for {asked} per cent.")
-        return value / 100 if per_cent and self.unit == SHARES[1] else value
+        if not per_cent or self.unit == SHARES[0]:
+            return value
+        if self.unit.startswith((SHARES[1], "times")):
+            return value / 100
+        asked = self.unit or "a number"
+        raise Unread(f"The question asks for {asked}, not per cent.")
 
     def _ask_back(self, value):
         """Ask which is meant if a share may be in the other unit."""
         size, (per_cent, parts) = abs(value), SHARES
-        if self.unit == per_cent and 0 < size < 1 <= abs(self.truth):
-            other = parts
+        if self.unit == per_cent and 0 < size <= 1 < abs(self.truth):
+            other, meant = parts, 100 * value
         elif self.unit == parts and 1 < size <= 100:
-            other = per_cent
+            other, meant = per_cent, value / 100
         else:
             return
         self.said.pop()
         raise Unread(
-            f"Do you mean {value:g} {self.unit}, or {value:g} {other}? "
-            f"The question asks for {self.unit}."
+            f"Do you mean {value:g} {self.unit}, or {value:g} {other}? The "
+            f"question asks for {self.unit}: {meant:g} in the second case."
         )
 
     def _is_right(self, value):
@@ -295,9 +302,17 @@ class Number(Question):
         return f"{value:.4g} {self.unit}".strip()
 
 
-NUMBERS_ONLY = (
-    "It takes one number at a time: for arrays, `np.where` would stand in "
-    "place of `if`, and NumPy's functions in place of those of `math`."
+def _digits(value):
+    """Return how many digits a number has, without zeros at its ends."""
+    return len(f"{value:g}".partition("e")[0].strip("-0.").replace(".", ""))
+
+
+NO_ARRAY = (
+    "Right for one example; for an array of them it gives no array, with one "
+    "result for each."
+)
+ONE_AT_A_TIME = (
+    "The numbers are right one at a time, and the text asks for arrays"
 )
 
 
@@ -308,7 +323,8 @@ class FunctionToWrite(Question):
     ``.solution()`` shows. In `wrong` the answers are functions, in pairs
     with their sentences; `routes` are other right functions, in which a
     reader may have made a mistake; `meaning` says what the names mean that
-    the solution gives to its parts.
+    right functions give to their parts. If the text asks for `arrays`, one
+    number at a time is not enough.
     """
 
     def __init__(
@@ -319,12 +335,17 @@ class FunctionToWrite(Question):
         wrong,
         routes=(),
         meaning=None,
+        arrays=False,
         **parts,
     ):
         super().__init__(solution.__name__.replace("_", " "), **parts)
         self.function, self.behaviour = solution, behaviour
         self.wrong, self.routes = wrong, routes
-        self.meaning = meaning or {}
+        self.meaning, self.arrays = meaning or {}, arrays
+        for function in (solution, *routes):
+            code = function.__code__
+            for name in code.co_varnames[code.co_argcount :]:
+                rules.require(name in self.meaning, "what it means", name)
         self.praise = self.agrees = (
             f"your function agrees on all {len(behaviour.cases)} inputs."
         )
@@ -354,7 +375,7 @@ class FunctionToWrite(Question):
         results, convert = behaviour.tried(answer)
         if behaviour.same(results, behaviour.expected):
             self.said.append("a right function")
-            return self._in_batch(answer)
+            return behaviour.elementwise and self._in_batch(answer)
         self.said.append("another function")
         if uses_xor(answer):
             return XOR
@@ -366,13 +387,23 @@ class FunctionToWrite(Question):
         return found or behaviour.describe(call())
 
     def _in_batch(self, answer):
-        """Return what goes wrong only with arrays; None if nothing does."""
-        if not self.behaviour.elementwise:
+        """Return what goes wrong only with arrays; None if nothing does.
+
+        What takes one number at a time is right, unless the text asks for
+        arrays.
+        """
+        try:
+            result, right = self.behaviour.in_batch(answer)
+        except Trouble as trouble:
+            if not trouble.error:
+                return NO_ARRAY
+            if self.arrays:
+                why = trouble.on_arrays or f"it raises {trouble.error}"
+                return f"{ONE_AT_A_TIME}: {why}"
+            if trouble.on_arrays:
+                self.praise = f"{self.agrees} For arrays: {trouble.on_arrays}"
             return None
-        result = self.behaviour.in_batch(answer)
-        if result is not None:
-            return self._diagnosis.in_batch(result)
-        self.praise = f"{self.agrees} {NUMBERS_ONLY}"
+        return self._diagnosis.in_batch(result, right)
 
     @cached_property
     def _diagnosis(self):
@@ -386,9 +417,9 @@ class FunctionToWrite(Question):
         )
 
 
-def function_to_write(truth, inputs, first, **parts):
+def function_to_write(truth, inputs, first, within=0.0, **parts):
     """Return a decorator that makes a solution into its question."""
-    behaviour = Behaviour(truth, inputs, first)
+    behaviour = Behaviour(truth, inputs, first, within)
     return lambda solution: FunctionToWrite(solution, behaviour, **parts)
 
 
@@ -460,7 +491,13 @@ class Fault(Question):
         return list(names.values())[-1]
 
     def _mistake(self, answer):
-        last, (answer, _) = len(self.lines), read_number(answer)
+        last, texts = len(self.lines), [line.strip() for line in self.lines]
+        if isinstance(answer, str) and answer.strip() in texts:
+            answer = texts.index(answer.strip()) + 1
+        try:
+            answer, _ = read_number(answer)
+        except Unread:
+            pass
         if answer == self.line:
             return None
         if answer in self.wrong:
