@@ -10,12 +10,14 @@ import time
 from importlib import metadata, resources
 from pathlib import Path
 
+CLOCKS = {"seconds": time.perf_counter, "cpu_seconds": time.process_time}
+
 
 def load(name):
     """Return the record of that name, as a dict; its rows are dicts.
 
-    Beside ``rows`` it holds ``command``, ``date``, ``seconds`` of wall time,
-    ``versions``, and what else the experiment says of itself.
+    With ``rows`` it holds ``command``, ``date``, ``versions``, ``seconds`` of
+    wall time, ``cpu_seconds``, and what else the experiment says of itself.
     """
     file = resources.files(__package__) / "data" / f"{name}.json"
     return json.loads(file.read_text())
@@ -30,15 +32,22 @@ class Recording:
         Of the file in `data`, without its ending.
     command : str
         What makes it again.
+    resume : bool, default False
+        Go on from what is written: `rows` holds it, and its time counts.
     **about
         Seeds, grids, sizes: what a reader must know to trust the rows.
     """
 
     packages = ("numpy", "scikit-learn", "torch")
 
-    def __init__(self, name, command, **about):
+    def __init__(self, name, command, *, resume=False, **about):
         self.path = Path(__file__).parent / "data" / f"{name}.json"
-        self.started = time.perf_counter()
+        before = load(name) if resume and self.path.exists() else {}
+        self.rows = before.get("rows", [])
+        self.started = {
+            unit: clock() - before.get(unit, 0)
+            for unit, clock in CLOCKS.items()
+        }
         self.head = {
             "command": command,
             "date": time.strftime("%Y-%m-%d"),
@@ -49,8 +58,11 @@ class Recording:
 
     def write(self, rows):
         """Write the rows so far; called again, it replaces the file."""
-        seconds = round(time.perf_counter() - self.started)
-        head = json.dumps(self.head | {"seconds": seconds}, indent=1)
+        spent = {
+            unit: round(clock() - self.started[unit])
+            for unit, clock in CLOCKS.items()
+        }
+        head = json.dumps(self.head | spent, indent=1)
         lines = ",\n  ".join(json.dumps(row) for row in rows)
         whole = f'{head[:-2]},\n "rows": [\n  {lines}\n ]\n}}\n'
         self.path.write_text(whole)

@@ -4,13 +4,17 @@ python tools/record_detector.py losses      the paper's Table 1 in miniature
 python tools/record_detector.py imbalance   fewer and more negatives
 python tools/record_detector.py longer      three times as many steps
 
-For each recipe the learning rate, then the weight of the box loss are chosen
-on validation scenes; a grid grows until its best value is inside. Then each
-seed draws new training scenes, new test scenes, first weights and batches.
-Rows are written as they come; after a stop the same command goes on.
+With no name it records all three. For each recipe the learning rate and the
+weight of the box loss are chosen on validation scenes, by the mean AP of two
+seeds: from a common start to the best neighbour, until none is better. Then
+each of twelve seeds draws new training scenes, new test scenes, first weights
+and batches. Rows are written as they come, and after a stop the same command
+goes on; to begin anew, remove the record.
 """
 
 import sys
+from functools import lru_cache
+from statistics import mean
 
 import torch
 from torch.nn import functional as F
@@ -18,9 +22,11 @@ from torch.nn import functional as F
 from focal_edu import detector
 from focal_edu.digits import detection_scenes
 from focal_edu.pytorch import sigmoid_focal_loss
-from focal_edu.recorded import Recording, load
+from focal_edu.recorded import Recording
 
-CHOOSING = 1000  # the seed that settings are chosen by
+CHOOSING, MEASURED = (1000, 1001), range(12)  # seeds
+START = {"rate": 0.01, "box_weight": 1 / 16}
+FACTOR = {"rate": 2, "box_weight": 4}
 
 
 def fl(gamma, alpha):
@@ -56,14 +62,19 @@ LOSSES = {
     ("FL", 0.5, 0.5): fl(0.5, 0.5),
     ("FL", 1, 0.25): fl(1, 0.25),
     ("FL", 5, 0.25): fl(5, 0.25),
+    ("FL, prior 0.001", 2, 0.25): fl(2, 0.25),
     ("CE", 0, 0.9): fl(0, 0.9),
 }
-FEW = [(recipe, 40, 2) for recipe in LOSSES]
-SOME = [(recipe, 80, 2) for recipe in LOSSES]
-MANY = [(recipe, 120, 1) for recipe in LOSSES]
-FIRST = {"rate": (0.01, 2), "box_weight": (0.25, 4)}  # middle, factor
+FOUR = list(LOSSES)[:4]
+CASES = {  # recipe, size of the scenes, objects in each
+    "losses": [(recipe, 80, 2) for recipe in LOSSES],
+    "imbalance": [(recipe, 40, 2) for recipe in FOUR]
+    + [(recipe, 120, 1) for recipe in FOUR],
+    "longer": [(recipe, 80, 2) for recipe in FOUR[:2]],
+}
 
 
+@lru_cache(4)
 def scenes(part, seed, size, objects):
     """2000 objects to learn from, 600 to find."""
     count = (2000 if part == "train" else 600) // objects
@@ -72,14 +83,13 @@ def scenes(part, seed, size, objects):
     )
 
 
-def trained(recipe, known, objects, seed, settings, steps):
-    prior = 0.001 if "0.001" in recipe[0] else 0.01
+def trained(recipe, size, objects, *, seed, steps, **settings):
     return detector.train(
         LOSSES[recipe],
-        known,
+        scenes("train", seed, size, objects),
         seed=seed,
         batch=8 // objects,
-        prior=prior,
+        prior=0.001 if "0.001" in recipe[0] else 0.01,
         steps=steps,
         **settings,
     )
@@ -95,107 +105,61 @@ def score(model, found_in):
     }
 
 
-def choose(case, steps, tried):
-    """Settings by the AP of validation scenes, one after the other.
-
-    ``tried`` maps settings to what they scored; what is missing is added.
-    """
-    recipe, size, objects = case
-    known = scenes("train", CHOOSING, size, objects)
-    unseen = scenes("validation", CHOOSING, size, objects)
-    chosen = {name: middle for name, (middle, _) in FIRST.items()}
-    for name, (middle, factor) in FIRST.items():
-        values = [middle / factor, middle, middle * factor]
-        while True:
-            line = {value: chosen | {name: value} for value in values}
-            for here in line.values():
-                key = tuple(here.values())
-                if key not in tried:
-                    model = trained(
-                        recipe, known, objects, CHOOSING, here, steps
-                    )
-                    tried[key] = here | score(model, unseen)
-            best = max(
-                line, key=lambda v: tried[tuple(line[v].values())]["ap"]
-            )
-            if best == values[0]:
-                values = [best / factor, *values]
-            elif best == values[-1]:
-                values = [*values, best * factor]
-            else:
-                break
-        chosen[name] = best
-    return chosen
+def choose(ap):
+    """Return settings to which no neighbour is better."""
+    chosen = START
+    while True:
+        near = [
+            chosen | {name: chosen[name] * step}
+            for name, factor in FACTOR.items()
+            for step in (1 / factor, factor)
+        ]
+        best = max([chosen, *near], key=ap)
+        if best == chosen:
+            return chosen
+        chosen = best
 
 
-def record(name, groups, seeds, steps):
-    """For each group of cases choose for all, then measure seed by seed.
-
-    What the file holds already is not run again.
-    """
+def record(name):
+    """Choose for all cases, then measure seed by seed."""
+    steps = 1500 if name == "longer" else 500
     recording = Recording(
         f"detector_{name}",
         f"python tools/record_detector.py {name}",
+        resume=True,
         steps=steps,
-        **ABOUT,
+        objects_a_step=8,
+        objects_to_learn=2000,
+        threads=torch.get_num_threads(),
     )
-    rows = load(f"detector_{name}")["rows"] if recording.path.exists() else []
-    chosen = {}
-    for cases in groups:
-        for case in cases:
-            before = [r for r in rows if belongs(r, "choose", case)]
-            tried = {tuple(r[k] for k in FIRST): r for r in before}
-            chosen[case] = choose(case, steps, tried)
-            new = list(tried.values())[len(before) :]
-            rows += [row("choose", *case, one) for one in new]
-            recording.write(rows)
-            print(case, chosen[case], flush=True)
-        for seed in seeds:
-            known, unseen = None, None
-            for case in cases:
-                done = [r for r in rows if belongs(r, "measure", case)]
-                if seed in [r["seed"] for r in done]:
-                    continue
-                recipe, size, objects = case
-                if known is None or known.images.shape[1] != size:
-                    known = scenes("train", seed, size, objects)
-                    unseen = scenes("test", seed, size, objects)
-                model = trained(
-                    recipe, known, objects, seed, chosen[case], steps
-                )
-                one = {"seed": seed} | chosen[case] | score(model, unseen)
-                rows.append(row("measure", *case, one))
-                recording.write(rows)
-                print(rows[-1], flush=True)
+    rows = recording.rows
 
+    def ap(stage, case, seed, settings):
+        (loss, gamma, alpha), size, objects = case
+        row = {"stage": stage, "loss": loss, "gamma": gamma, "alpha": alpha}
+        row |= {"size": size, "objects": objects, "seed": seed} | settings
+        for done in rows:
+            if row.items() <= done.items():
+                return done["ap"]
+        part = "validation" if stage == "choose" else "test"
+        model = trained(*case, seed=seed, steps=steps, **settings)
+        rows.append(row | score(model, scenes(part, seed, size, objects)))
+        recording.write(rows)
+        print(rows[-1], flush=True)
+        return rows[-1]["ap"]
 
-def belongs(one, stage, case):
-    (loss, gamma, alpha), size, objects = case
-    wanted = [stage, loss, gamma, alpha, size, objects]
-    return list(one.values())[:6] == wanted
+    def chosen(case):
+        return choose(
+            lambda here: mean(ap("choose", case, s, here) for s in CHOOSING)
+        )
 
+    settings = {case: chosen(case) for case in CASES[name]}
+    for seed in MEASURED:
+        for case in CASES[name]:
+            ap("measure", case, seed, settings[case])
 
-def row(stage, recipe, size, objects, more):
-    loss, gamma, alpha = recipe
-    return {
-        "stage": stage,
-        "loss": loss,
-        "gamma": gamma,
-        "alpha": alpha,
-        "size": size,
-        "objects": objects,
-    } | more
-
-
-ABOUT = {"objects_a_step": 8, "objects_to_learn": 2000}
-CASES = {
-    "losses": [SOME[:4], SOME[4:8], SOME[8:]],
-    "imbalance": [FEW[:2] + MANY[:2], FEW[2:4] + MANY[2:4]],
-    "longer": [SOME[:2]],
-}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    (name,) = sys.argv[1:]
-    steps = 1500 if name == "longer" else 500
-    record(name, CASES[name], range(6), steps)
+    for name in sys.argv[1:] or CASES:
+        record(name)
