@@ -66,11 +66,13 @@ LOSSES = {
     ("CE", 0, 0.9): fl(0, 0.9),
 }
 FOUR = list(LOSSES)[:4]
+RIVALS = [("CE", 0, 0.5), ("FL", 2, 0.25), ("CE", 0, 0.75)]
+RIVALS += [("CE, prior 0.001", 0, 0.5)]
 CASES = {  # recipe, size of the scenes, objects in each
     "losses": [(recipe, 80, 2) for recipe in LOSSES],
     "imbalance": [(recipe, 40, 2) for recipe in FOUR]
     + [(recipe, 120, 1) for recipe in FOUR],
-    "longer": [(recipe, 80, 2) for recipe in FOUR[:2]],
+    "longer": [(recipe, 80, 2) for recipe in RIVALS],
 }
 
 
