@@ -8,8 +8,8 @@ import json
 import platform
 import time
 from importlib import metadata, resources
-from pathlib import Path
 
+DATA = resources.files(__package__) / "data"
 CLOCKS = {"seconds": time.perf_counter, "cpu_seconds": time.process_time}
 
 
@@ -17,10 +17,10 @@ def load(name):
     """Return the record of that name, as a dict; its rows are dicts.
 
     With ``rows`` it holds ``command``, ``date``, ``versions``, ``seconds`` of
-    wall time, ``cpu_seconds``, and what else the experiment says of itself.
+    wall time and what else the experiment says of itself. What was recorded
+    since late November 2026 has ``cpu_seconds`` as well.
     """
-    file = resources.files(__package__) / "data" / f"{name}.json"
-    return json.loads(file.read_text())
+    return json.loads((DATA / f"{name}.json").read_text())
 
 
 class Recording:
@@ -41,7 +41,7 @@ class Recording:
     packages = ("numpy", "scikit-learn", "torch")
 
     def __init__(self, name, command, *, resume=False, **about):
-        self.path = Path(__file__).parent / "data" / f"{name}.json"
+        self.path = DATA / f"{name}.json"
         before = load(name) if resume and self.path.exists() else {}
         self.rows = before.get("rows", [])
         self.started = {

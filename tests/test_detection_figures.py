@@ -1,7 +1,6 @@
 """Lesson 06's figures and moving pictures draw what they are given."""
 
 import numpy as np
-import pytest
 from vega import drawn
 
 from focal_edu import figures
@@ -34,13 +33,32 @@ def test_scene_and_anchors():
     assert right.get_title(loc="left") == "1 positive anchors, 1 negative"
 
 
-def test_losses_compared_has_a_mark_for_each_seed():
-    results = {"CE": [0.1, 0.2], "FL": [0.2, 0.5]}
+def test_learning_curves():
+    curves = {"CE": [[4, 9], [5, 1]], "FL": [[3, 8], [2, 7]]}
+    yes, no = figures.learning_curves([0, 10], curves).axes
+    assert [list(line.get_ydata()) for line in yes.lines] == [[4, 5], [3, 2]]
+    assert [list(line.get_ydata()) for line in no.lines] == [[9, 1], [8, 7]]
+
+
+def bars(axes):
+    """Means and errors of all error bars, in the order drawn."""
+    for container in axes.containers:
+        line, _, (stems,) = container.lines
+        yield (
+            np.array(line.get_data(), float).T,
+            [np.ptp(s, axis=0).max() / 2 for s in stems.get_segments()],
+        )
+
+
+def test_losses_compared_draws_paired_differences():
+    results = {"CE": [0.1, 0.3], "FL": [0.2, 0.5]}
     (axes,) = figures.losses_compared(results, "CE").axes
-    ce, ce_mean, fl, fl_mean, baseline = (x.get_xdata() for x in axes.lines)
-    assert list(ce) == [0.1, 0.2] and list(fl) == [0.2, 0.5]
-    np.testing.assert_allclose([ce_mean[0], fl_mean[0]], [0.15, 0.35])
-    assert baseline[0] == pytest.approx(0.15)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["FL"]
+    seeds = [list(x.get_xdata()) for x in axes.lines if x.get_alpha()]
+    np.testing.assert_allclose(seeds, [[0.1, 0.2]])
+    ((mean, error),) = bars(axes)
+    np.testing.assert_allclose(mean, [[0.15, 0]])
+    np.testing.assert_allclose(error, [0.05])
 
 
 def test_gap_against_imbalance_draws_paired_differences():
@@ -49,13 +67,9 @@ def test_gap_against_imbalance_draws_paired_differences():
         "FL": [[0.2, 0.5], [0.2, 0.3], [0.4, 0.4]],
     }
     figure = figures.gap_against_imbalance([40, 200, 800], results, "CE")
-    (axes,) = figure.axes
-    (bars,) = axes.containers
-    line, _, (stems,) = bars.lines
-    means = np.array(line.get_ydata(), float)
-    np.testing.assert_allclose(means, [0.15, 0.05, 0.3])
-    halves = [np.ptp(s[:, 1]) / 2 for s in stems.get_segments()]
-    np.testing.assert_allclose(halves, [0.05, 0.05, 0.1])
+    ((means, errors),) = bars(figure.axes[0])
+    np.testing.assert_allclose(means[:, 1], [0.15, 0.05, 0.3])
+    np.testing.assert_allclose(errors, [0.05, 0.05, 0.1])
     assert "+0.150 ± 0.050" in figure.alt
 
 

@@ -11,7 +11,7 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from focal_edu import detector
+from focal_edu import detector, recorded
 from focal_edu.detector import BACKGROUND, IGNORED
 from focal_edu.digits import detection_scenes
 from focal_edu.pytorch import sigmoid_focal_loss
@@ -240,6 +240,29 @@ def test_average_precision_is_coco_s(seed):
     theirs = by_pycocotools(found, *truth)
     assert 0.02 < theirs[0] < 0.98
     np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["losses", "imbalance", "longer"])
+def test_the_record_measures_what_no_neighbour_beat(name):
+    """Each recipe by its own settings: the best of five, on both seeds."""
+    cases, steps = {}, {"rate": 2, "box_weight": 4}
+    for row in recorded.load(f"detector_{name}")["rows"]:
+        case = tuple(row[k] for k in ("loss", "gamma", "alpha", "size"))
+        stages = cases.setdefault(case, {"choose": {}, "measure": {}})
+        settings = tuple(row[k] for k in steps)
+        seeds = stages[row["stage"]].setdefault(settings, {})
+        seeds[row["seed"]] = row["ap"]
+    for case, stages in cases.items():
+        tried = {
+            settings: np.mean(list(ap.values()))
+            for settings, ap in stages["choose"].items()
+            if len(ap) == 2
+        }
+        ((rate, weight),) = stages["measure"]
+        near = [(rate * f, weight) for f in (0.5, 2)]
+        near += [(rate, weight * f) for f in (0.25, 4)]
+        assert tried[rate, weight] >= max(tried[s] for s in near), case
+        assert set(stages["measure"][rate, weight]) == set(range(12)), case
 
 
 @pytest.mark.slow

@@ -209,15 +209,29 @@ def test_prevalence_weights_make_positives_rare():
 
 
 def test_a_recording_reads_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "DATA", tmp_path)
     recording = recorded.Recording("any", "make any", seeds=[0, 1])
-    recording.path = tmp_path / "any.json"
     rows = [{"loss": "CE", "ap": [0.1, None]}, {"loss": "FL", "ap": []}]
     recording.write(rows[:1])
     recording.write(rows)
-    monkeypatch.setattr(recorded.resources, "files", lambda _: tmp_path)
-    (tmp_path / "data").mkdir()
-    recording.path.rename(tmp_path / "data" / "any.json")
     record = recorded.load("any")
     assert record["rows"] == rows and record["seeds"] == [0, 1]
     assert set(record["versions"]) > {"python", "torch", "numpy"}
     assert record["seconds"] == 0 and record["command"] == "make any"
+
+
+def test_a_recording_goes_on_with_its_rows_and_its_time(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(recorded, "DATA", tmp_path)
+    recording = recorded.Recording("any", "make any")
+    recording.started = {
+        unit: t - 50 for unit, t in recording.started.items()
+    }
+    recording.write([{"ap": 0.1}])
+    assert recorded.Recording("any", "make any").rows == []
+    again = recorded.Recording("any", "make any", resume=True)
+    assert again.rows == [{"ap": 0.1}]
+    again.write(again.rows)
+    record = recorded.load("any")
+    assert record["seconds"] == record["cpu_seconds"] == 50

@@ -8,12 +8,12 @@ from .style import (
     BLACK,
     BLUE,
     GAMMA_LOOKS,
-    GREEN,
     GREY,
     ORANGE,
     VERMILION,
     lesson_figure,
 )
+from .training import PENS
 
 DPI = 96  # as the page shows it: eight pictures share one notebook
 
@@ -105,29 +105,57 @@ def scene_and_anchors(figure, image, boxes, labels, anchors, given):
 
 
 @lesson_figure
-def losses_compared(figure, results, baseline):
-    """Return a dot for each seed of each recipe, and the recipe's mean.
+def learning_curves(figure, steps, curves):
+    """Return the cross entropy of the yes and of the no answers, by step.
 
-    `results` maps a name to one AP a seed; a line marks `baseline`'s mean.
+    `curves` maps a name to an array (steps, 2), for each positive anchor.
     """
-    figure.set_size_inches(8, min(4.3, 0.42 * len(results) + 1.2))
+    figure.set_size_inches(8, 3.8)
+    figure.set_dpi(DPI)
+    panels = figure.subplots(1, 2)
+    pens = (PENS[-1], *PENS)
+    for (name, curve), pen in zip(curves.items(), pens, strict=False):
+        for axes, values in zip(panels, np.transpose(curve), strict=True):
+            axes.plot(steps, values, ms=6, label=name, **pen)
+    for axes, answer in zip(panels, ("yes", "no"), strict=True):
+        axes.set(xlabel="training steps", title=f"Answers that are {answer}")
+        axes.set_ylim(bottom=0)
+    panels[0].set_ylabel("cross entropy / positive anchor")
+    panels[0].legend(frameon=False)
+    return (
+        "Two panels over training steps, a line each for the detectors "
+        f"trained by {' and '.join(curves)}: the cross entropy of test "
+        "scenes for each positive anchor. Left, of the answers that are "
+        "yes; right, of those that are no."
+    )
+
+
+@lesson_figure
+def losses_compared(figure, results, baseline):
+    """Return each recipe's AP minus `baseline`'s: seeds, mean, error.
+
+    `results` maps a name to one AP a seed, the same seeds for all.
+    """
+    results = {name: [aps] for name, aps in results.items()}
+    apart, said = _differences(results, baseline)
+    figure.set_size_inches(8, min(4.3, 0.42 * len(apart) + 1.2))
     figure.set_dpi(DPI)
     axes = figure.add_subplot()
-    for row, (name, ap) in enumerate(results.items()):
-        focal = name.startswith("FL")
-        colour = BLUE if focal else BLACK
-        mark = "o" if focal else "s"
-        axes.plot(ap, [row] * len(ap), mark, ms=6, color=colour, alpha=0.45)
-        axes.plot(np.mean(ap), row, "|", ms=22, mew=3, color=colour)
-    axes.axvline(np.mean(results[baseline]), color=GREY, lw=1.2, ls="--")
-    axes.set_yticks(range(len(results)), results)
+    axes.axvline(0, color=GREY, lw=1.5)
+    for row, (name, ((values, of),)) in enumerate(apart.items()):
+        pen = {"color": BLUE, "marker": "o", "ls": ""}
+        if not name.startswith("FL"):
+            pen |= {"color": BLACK, "marker": "s"}
+        axes.plot(values, row + 0 * values, ms=5, alpha=0.3, **pen)
+        axes.errorbar(of.mean, row, xerr=of.error, ms=8, capsize=4, **pen)
+    axes.set_yticks(range(len(apart)), apart)
     axes.invert_yaxis()
-    axes.set(xlabel="AP on test scenes, one mark a seed; bar: mean")
+    axes.set(xlabel=f"AP minus that of {baseline}, same seed")
     axes.set_title("The paper's Table 1 in miniature")
-    means = ", ".join(f"{n} {np.mean(ap):.2f}" for n, ap in results.items())
     return (
-        "Average precision of each recipe, one mark for each seed and a "
-        f"bar for the mean. Means: {means}. A dashed line marks {baseline}."
+        f"AP minus that of {baseline}, a row a recipe, with a pale mark for "
+        "each seed and a full one for the mean, with its standard error: "
+        f"{said}."
     )
 
 
@@ -136,70 +164,52 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     """Return AP differences to `baseline` against negatives per positive.
 
     `results` maps a name to one list of APs for each entry of `negatives`,
-    paired by seed with those of `baseline`. Bars are a standard error.
+    the same seeds for all. Bars are a standard error.
     """
-    from ..training import paired_difference  # loads PyTorch: only here
-
     figure.set_size_inches(8, 4)
     figure.set_dpi(DPI)
     axes = figure.add_subplot()
-    looks = ((BLUE, "-", "o"), (GREEN, "-.", "D"), (BLACK, ":", "s"))
-    looks += ((ORANGE, "--", "^"),)
-    others = [name for name in results if name != baseline]
-    for offset, (name, (colour, style, mark)) in enumerate(
-        zip(others, looks, strict=False)
-    ):
-        at = np.array(negatives) * 1.04**offset
-        differences = [
-            paired_difference(these, those)
-            for these, those in zip(
-                results[name], results[baseline], strict=True
-            )
-        ]
-        for x, these, those in zip(
-            at, results[name], results[baseline], strict=True
-        ):
-            apart = np.subtract(these, those)
-            axes.plot([x] * len(apart), apart, mark, color=colour, alpha=0.3)
-        axes.errorbar(
-            at,
-            [d.mean for d in differences],
-            [d.error for d in differences],
-            color=colour,
-            linestyle=style,
-            marker=mark,
-            capsize=5,
-            label=name,
-        )
-        axes.text(
-            at[-1] * 1.1,
-            differences[-1].mean,
-            name,
-            color=colour,
-            va="center",
-            fontweight="bold",
-        )
-    axes.axhline(0, color=GREY, lw=1.2)
+    axes.axhline(0, color=GREY, lw=1.5)
+    apart, said = _differences(results, baseline)
+    for shift, (name, pen) in enumerate(zip(apart, PENS, strict=False)):
+        at = np.array(negatives) * 1.04**shift
+        values, of = zip(*apart[name], strict=True)
+        axes.plot(at, values, **pen | {"ls": "", "alpha": 0.3})
+        mean, error = zip(*((d.mean, d.error) for d in of), strict=True)
+        axes.errorbar(at, mean, error, capsize=5, label=name, **pen)
+        text = {"color": pen["color"], "fontweight": "bold", "va": "center"}
+        axes.text(at[-1] * 1.1, mean[-1], name, **text)
     axes.set(xscale="log", xlabel="negative anchors for each positive")
     axes.set_xticks(negatives, [f"{n:.0f}" for n in negatives])
     axes.minorticks_off()
     axes.set(xlim=(min(negatives) * 0.8, max(negatives) * 2.6))
     axes.set_ylabel(f"AP minus that of {baseline}")
     axes.set_title("The gap grows with the number of negatives")
-    said = "; ".join(
-        f"{name} "
-        + ", ".join(
-            str(paired_difference(*pair))
-            for pair in zip(results[name], results[baseline], strict=True)
-        )
-        for name in others
-    )
     return (
-        "Difference in average precision to "
-        f"{baseline} against the number of negative anchors for each "
-        f"positive, {', '.join(f'{n:.0f}' for n in negatives)}, with "
-        f"standard errors: {said}."
+        f"AP minus that of {baseline}, for "
+        f"{', '.join(f'{n:.0f}' for n in negatives)} negative anchors to "
+        f"each positive, with standard errors: {said}."
     )
+
+
+def _differences(results, baseline):
+    """What each name has above `baseline`: for every list of APs the seeds'
+    differences and what `paired_difference` says; and all of it in words."""
+    from ..training import paired_difference  # loads PyTorch: only here
+
+    apart = {
+        name: [
+            (np.subtract(*pair), paired_difference(*pair))
+            for pair in zip(lists, results[baseline], strict=True)
+        ]
+        for name, lists in results.items()
+        if name != baseline
+    }
+    said = (
+        f"{name} {', '.join(str(of) for _, of in both)}"
+        for name, both in apart.items()
+    )
+    return apart, "; ".join(said)
 
 
 @lesson_figure
