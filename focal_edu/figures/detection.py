@@ -172,18 +172,16 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     axes.axhline(0, color=GREY, lw=1.5)
     apart, said = _differences(results, baseline)
     for shift, (name, pen) in enumerate(zip(apart, PENS, strict=False)):
-        at = np.array(negatives) * 1.04**shift
+        at = np.array(negatives) * 1.06**shift
         values, of = zip(*apart[name], strict=True)
         axes.plot(at, values, **pen | {"ls": "", "alpha": 0.3})
         mean, error = zip(*((d.mean, d.error) for d in of), strict=True)
         axes.errorbar(at, mean, error, capsize=5, label=name, **pen)
-        text = {"color": pen["color"], "fontweight": "bold", "va": "center"}
-        axes.text(at[-1] * 1.1, mean[-1], name, **text)
     axes.set(xscale="log", xlabel="negative anchors for each positive")
     axes.set_xticks(negatives, [f"{n:.0f}" for n in negatives])
     axes.minorticks_off()
-    axes.set(xlim=(min(negatives) * 0.8, max(negatives) * 2.6))
     axes.set_ylabel(f"AP minus that of {baseline}")
+    axes.legend(frameon=False, loc="upper left")
     axes.set_title("The gap grows with the number of negatives")
     return (
         f"AP minus that of {baseline}, for "
