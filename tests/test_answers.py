@@ -121,7 +121,18 @@ def test_a_letter_is_read_in_every_form(letter, form, case):
 
 def test_a_choice_is_read_by_its_text():
     assert read_letter("The second.", CHOICES) == "b"
-    assert read_letter("I think c", CHOICES) == "c"
+    assert read_letter("the sec", CHOICES) == "b"
+    for said in ("I think {}", "it's {}", "{}: it is clear", "{} - surely"):
+        for letter in CHOICES:
+            assert read_letter(said.format(letter), CHOICES) == letter
+
+
+def test_a_line_is_read_by_its_text():
+    question = fresh("lesson_01.batch_loss")
+    for said in ("the line 3", "#3", question.lines[2], "three"):
+        assert question.check(said).right
+    assert question.check(question.lines[1]).right is False
+    assert "from 1 to 5" in question.check("the mean").message
 
 
 @pytest.mark.parametrize(
@@ -155,6 +166,8 @@ def test_the_unit_may_stand_behind_a_number():
         assert fresh(f"lesson_{name}").check(answer).right
     refused = fresh("lesson_10.bytes_moved").check("12 kB")
     assert refused.right is None and '"kb"' in refused.message
+    refused = fresh("lesson_10.bytes_moved").check("12 %")
+    assert refused.right is None and "bytes, not per" in refused.message
 
 
 # Where no logarithm is taken, none is spoken of, and a point is in the wrong

@@ -220,6 +220,25 @@ def test_a_function_that_reduces_is_refused(name, reduce):
     assert reduce.__name__ in feedback.message
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda loss: loss[:2], "gives 2 numbers"),
+        (lambda loss: loss - loss.mean() + loss[0], "changes what another"),
+        (lambda loss: (loss[0], loss), "no array"),
+    ],
+)
+def test_what_is_right_for_one_and_not_for_many_is_refused(change, said):
+    question = fresh("lesson_01.binary_focal_loss")
+
+    def answer(p, y, gamma):
+        result = question.function(p, y, gamma)
+        return change(result) if np.ndim(p) else result
+
+    feedback = question.check(answer)
+    assert feedback.right is False and said in feedback.message
+
+
 def test_a_function_of_single_numbers_is_right():
     from math import log
 

@@ -90,7 +90,6 @@ class Diagnosis:
                 self._proportional,
                 self._one_label_only,
                 self._one_side_only,
-                self._not_finite,
             ):
                 if said := find(results, self._everywhere()):
                     return said
@@ -447,15 +446,6 @@ class Diagnosis:
                 continue
             said = behaviour.describe(results)
             return f"Right only where {side}: {_lower(said)}"
-
-    def _not_finite(self, results, places):
-        """Infinite or NaN somewhere, and right elsewhere."""
-        behaviour = self.behaviour
-        lost = [i for i in places if not np.isfinite(results[i]).all()]
-        kept = [i for i in places if i not in lost]
-        if lost and self._fits(results, behaviour.expected, kept):
-            said = behaviour.describe(results)
-            return f"Right wherever it is finite: {_lower(said)}"
 
     def _mostly(self, results):
         """Right at most inputs; which is not, is said."""

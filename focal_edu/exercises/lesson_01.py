@@ -291,6 +291,8 @@ hard_share = Number(
         "entropy: they have a modulating factor too.",
         _share(_ce(0.1), _easy): "There the hard one still pays cross "
         "entropy: it has a modulating factor too.",
+        100 * 0.81 / (0.81 + 100 * 0.01): "That compares the modulating "
+        "factors; each of them multiplies a cross entropy.",
         81: "That is the hard one's modulating factor; we want its part "
         "of the batch's loss.",
         100: "Not quite the whole: a hundred easy examples still lose "

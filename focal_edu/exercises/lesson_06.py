@@ -72,6 +72,7 @@ anchor_count = Number(
         "each direction.",
         11250: "That counts ten questions at each anchor; count the anchors.",
         45: "Those are the anchors along one edge; they fill a square.",
+        500: "That is the count for 80 pixels; a larger scene has more.",
     },
     hints=(
         "Each level is a square of anchors. How many stand along one edge?",

@@ -119,6 +119,8 @@ cut = Number(
         50: "That is without α, where both sides weigh the same.",
         33.3: "That is the ratio of the weights; solve for the probability.",
         69.42: "That is what 90 is trained to without α.",
+        60: "That is trained to 0.436, as printed above; one half asks more.",
+        66.7: "There the odds would be 2 to 1, and the weights ask for more.",
         90: "Too far: a positive weighs a third of a negative, not a ninth.",
     },
     hints=(
@@ -168,6 +170,8 @@ sure = Number(
         77: "That is how often it is right; trained too long, it does not "
         "know that.",
         100: "Nearly, but not on every image: some lie between two digits.",
+        61: "Being too sure, it is above the part that is right, and the "
+        "calibration error is to be added.",
         50: "It has seen its 300 images hundreds of times, and is far more "
         "sure than that.",
         10: "That would be a guess among ten digits.",

@@ -21,6 +21,7 @@ first_infinity = Number(
         37: "That is where it fails in float64, with its 53 bits.",
         24: "Those are the bits of a float32; the logit counts in powers of "
         "e and not of 2.",
+        16: "There the sum still differs from 1, by its last bit.",
         7: "Those are its decimal digits; the logit counts in powers of e "
         "and not of 10.",
         128: "That is the largest exponent; what counts is how close to 1 a "

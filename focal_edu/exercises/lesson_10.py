@@ -19,6 +19,8 @@ bytes_moved = Number(
         "one by one.",
         3: "Those are numbers, and float32 takes four bytes for each.",
         6: "That would be right for two-byte numbers.",
+        24: "That would be right for eight-byte numbers, float64.",
+        96: "Those are bits, eight in each byte.",
         120: "Those are megabytes for ten million logits; we want one.",
         4: "That is one number; count all that go in and come out.",
     },
