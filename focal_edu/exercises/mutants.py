@@ -70,7 +70,7 @@ def matching(source, scope, agrees):
             return False
         return agrees(names[name])
 
-    for said, _ in _changes(tree):
+    for said, _ in _changes(tree, alone=True):
         if matches():
             return [said.replace(returned, "the result")]
     for first, place in _changes(tree):
@@ -80,20 +80,22 @@ def matching(source, scope, agrees):
                 return [said.replace(returned, "the result") for said in both]
 
 
-def _changes(tree):
+def _changes(tree, alone=False):
     """Make each change of `tree` in turn, and undo it; yield what it is and
-    where.
+    where. One part for another is tried `alone`: pairs are many.
     """
     function = tree.body[0]
-    arguments = [a.arg for a in function.args.args]
     nodes = [n for part in function.body for n in ast.walk(part)]
+    arguments = [a.arg for a in function.args.args]
+    stored = list(dict.fromkeys(n.id for n in nodes if _is_stored(n)))
+    stored = stored if alone else []
     for parent in nodes:
         for field, old in ast.iter_fields(parent):
             slots = old if isinstance(old, list) else [old]
             for number, node in enumerate(slots):
-                if not isinstance(node, ast.expr):
+                if not isinstance(node, ast.expr) or _is_stored(node):
                     continue
-                for new, said in _variants(node, parent, arguments):
+                for new, said in _variants(node, parent, arguments, stored):
                     _locate(new, node)
                     put = slots.copy()
                     put[number] = new
@@ -103,7 +105,11 @@ def _changes(tree):
                     setattr(parent, field, old)
 
 
-def _variants(node, parent, arguments):
+def _is_stored(node):
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _variants(node, parent, arguments, stored):
     """Yield what `node` may be changed to, and in which words."""
     if isinstance(parent, ast.Return | ast.Assign):
         yield from _without_brackets(ast.unparse(node))
@@ -120,12 +126,14 @@ def _variants(node, parent, arguments):
             if other != value:
                 said = f"the {value} in {where} were {other}"
                 yield ast.Constant(other), said
-    elif isinstance(node, ast.Name) and node.id in arguments:
+    elif isinstance(node, ast.Name) and node.id in arguments + stored:
         name = node.id
-        for other in arguments:
+        for other in stored if name in stored else arguments:
             if other != name:
                 said = f"`{other}` stood where `{name}` belongs"
                 yield ast.Name(other, ast.Load()), said
+        if name in stored:
+            return
         rest = ast.BinOp(ast.Constant(1), ast.Sub(), node)
         yield rest, f"`1 - {name}` stood where `{name}` belongs"
         minus = ast.UnaryOp(ast.USub(), node)
