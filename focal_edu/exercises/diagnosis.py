@@ -88,7 +88,6 @@ class Diagnosis:
                 self._power_of_something,
                 self._known_and_more,
                 self._proportional,
-                self._one_label_only,
                 self._one_side_only,
             ):
                 if said := find(results, self._everywhere()):
@@ -412,13 +411,6 @@ class Diagnosis:
         if len(found) == 2:
             return f"The first number {found[0]}; the second {found[1]}."
 
-    def _one_label_only(self, results, places):
-        """Right for one label, and amiss for the other."""
-        for label, own in self._labels(places).items():
-            if self._fits(results, self.behaviour.expected, own):
-                said = _lower(self.behaviour.describe(results))
-                return f"{label.title()} are right, the others not: {said}"
-
     def _one_side_only(self, results, places):
         """Right where one argument is large, or small, or one number."""
         behaviour = self.behaviour
@@ -436,12 +428,12 @@ class Diagnosis:
                 continue
             values = np.array(values, float)
             good, bad = values[right], values[~right]
-            if good.min() > bad.max():
+            if len(set(good)) == 1 and good[0] not in bad:
+                side = f"{name} is {good[0]:.4g}"
+            elif good.min() > bad.max():
                 side = f"{name} is {good.min():.4g} or more"
             elif good.max() < bad.min():
                 side = f"{name} is {good.max():.4g} or less"
-            elif len(set(good)) == 1 and good[0] not in bad:
-                side = f"{name} is {good[0]:.4g}"
             else:
                 continue
             said = behaviour.describe(results)
