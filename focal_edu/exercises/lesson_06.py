@@ -267,7 +267,7 @@ hardest = Choice(
         "paper with unusual noise": (
             "Noise differs from pixel to pixel, and no digit looks like it."
         ),
-        "scraps that look like a digit, and the edges of digits": RIGHT,
+        "scraps that look like a digit": RIGHT,
         "scraps of every kind, in equal parts": (
             "Most halves of digits look like nothing; ask which of them "
             "could pass."
@@ -280,9 +280,9 @@ hardest = Choice(
         "What could a network take for a digit that is none?",
         "The upper half of a 9 is a circle.",
     ),
-    why="Paper is learned first. Half a 9 is a small 0, and an anchor beside "
-    "a digit sees most of it. Those are what a detector still gets wrong at "
-    "the end.",
+    why="Paper is learned first. Half a 9 is a small 0, and an upright half "
+    "of anything is a 1. Those are what a detector still gets wrong at the "
+    "end.",
 )
 
 

@@ -182,7 +182,7 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     axes.minorticks_off()
     axes.set_ylabel(f"AP minus that of {baseline}")
     axes.legend(frameon=False, loc="upper left")
-    axes.set_title("The gap grows with the number of negatives")
+    axes.set_title("Lead over cross entropy against imbalance")
     return (
         f"AP minus that of {baseline}, for "
         f"{', '.join(f'{n:.0f}' for n in negatives)} negative anchors to "
@@ -236,7 +236,7 @@ def cumulative_loss(figure, x_t_positives, x_t_negatives):
         axes.set_xlabel("part of the examples, easiest first")
     panels[0].set(title="positives: spread over many")
     panels[0].set_ylabel("part of the total loss")
-    panels[1].set(title="negatives: only the hardest count")
+    panels[1].set(title="negatives: the larger γ, the fewer")
     panels[0].legend(frameon=False)
     return (
         "Cumulative share of the total loss against the share of examples, "
