@@ -307,6 +307,6 @@ gap = Choice(
         "With no negatives at all, would the two differ much?",
     ),
     why="The more easy negatives there are, the more of cross entropy's sum "
-    "is theirs. Focal loss takes that part out. So it has more to win where "
-    "there are more of them.",
+    "is theirs. Focal loss takes that part out, so it has more to win. A "
+    "prior that fits takes most of it out as well.",
 )
