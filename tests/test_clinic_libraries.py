@@ -2,13 +2,18 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from focal_edu.clinic import VARIANTS, libraries
+from focal_edu.clinic import VARIANTS
+from focal_edu.clinic.libraries import record
 from focal_edu.clinic.properties import PROPERTIES
 
-KEPT = libraries.record()
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import survey_libraries as libraries
+
+KEPT = record()
 NAMES = {variant.name for variant in VARIANTS} | {"takes probabilities"}
 
 SOURCE = """

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from focal_edu.clinic import assert_conforms, build, examine
 from focal_edu.clinic.calls import Form
-from focal_edu.clinic.match import gather
+from focal_edu.clinic.subject import Labels, meet
 
 
 def bce(x, y, reduction="none", **how):
@@ -346,7 +346,7 @@ def test_a_random_loss_is_not_explained():
         each = build(reduction="none")(x, y)
         return (each * torch.rand_like(each)).mean()
 
-    assert not gather(loss, Form("binary"), 3, seed=0).can_be_told
+    assert not meet(loss, Form("binary"), Labels.of(3), 0).can_be_told
     report = examine(loss)
     assert report.verdict == "unknown"
     assert "same answer twice" in report.failing

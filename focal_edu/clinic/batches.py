@@ -5,13 +5,24 @@ import math
 import numpy as np
 import torch
 
+# Margins of the truth at which single examples are asked for.
+FAR = (-50, -30, -20, -14, -10, -7)
+NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
+MARGINS = np.array([*FAR, *NEAR])
 
-def usual_batch(task, classes, rng, examples=None):
-    """Return logits of ordinary size, and targets with every class."""
+
+def usual_batch(task, labels, rng, examples=None):
+    """Return logits of ordinary size, and targets with every label.
+
+    `labels` are the class indices in use, out of `labels.classes`.
+    """
+    classes = labels.classes
     n = examples or classes + 4
     if task == "multi-class":
-        targets = np.arange(n) % classes
-        targets[classes:] = rng.integers(classes, size=n - classes)
+        known = np.array(labels.used)
+        targets = known[np.arange(n) % len(known)]
+        rest = max(0, n - len(known))
+        targets[n - rest :] = rng.choice(known, size=rest)
         logits = rng.normal(0, 1.5, (n, classes)).clip(-4, 4)
         return logits, rng.permutation(targets)
     shape = (n,) if task == "binary" else (n, classes)
@@ -21,17 +32,23 @@ def usual_batch(task, classes, rng, examples=None):
     return rng.normal(0, 1.5, shape).clip(-4, 4), targets
 
 
-def at_margins(task, classes, x_t, rng):
-    """Return examples whose truth has the margins `x_t` over the rest."""
-    n = len(x_t)
+def at_margins(task, labels, x_t, rng, truth=None):
+    """Return examples whose truth has the margins `x_t` over the rest.
+
+    Labels take turns unless `truth` says which.
+    """
+    n, classes = len(x_t), labels.classes
     if task == "multi-class":
-        targets = rng.permutation(np.arange(n) % classes)
+        known = np.array(labels.used)
+        targets = rng.permutation(known[np.arange(n) % len(known)])
+        targets = targets if truth is None else np.full(n, truth)
         logits = rng.normal(size=(n, classes))
         rest = np.where(np.eye(classes)[targets] > 0, -np.inf, logits)
         rest = np.logaddexp.reduce(rest, axis=1)
         logits[np.arange(n), targets] = rest + x_t
         return logits, targets
     targets = rng.permutation(np.arange(n) % 2).astype(float)
+    targets = targets if truth is None else np.full(n, float(truth))
     logits = x_t * (2 * targets - 1)
     if task == "multi-label":
         return np.repeat(logits[:, None], classes, 1), np.repeat(
@@ -40,20 +57,44 @@ def at_margins(task, classes, x_t, rng):
     return logits, targets
 
 
-def one_class(task, x_t, label, classes):
-    """Return logits of the given margins, and targets of one class."""
-    targets = np.full(len(x_t), label)
+def singles(task, labels, rng):
+    """Return examples to be asked about one at a time, and their margins.
+
+    Each label at every one of `MARGINS`; where there are many labels, three
+    of them, and the rest at two margins. With several outputs a few more
+    examples tell these apart.
+    """
+    parts = []
+    known = labels.used if task == "multi-class" else (0, 1)
+    for place, label in enumerate(known):
+        x_t = MARGINS if place < 3 else np.array([-1.0, 0.5])
+        parts.append((*at_margins(task, labels, x_t, rng, label), x_t))
+        if task == "multi-label":
+            x_t = 1 - 2 * np.eye(labels.classes)
+            y = np.full(x_t.shape, float(label))
+            parts.append((x_t * (2 * y - 1), y, np.ones(len(x_t))))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def one_of_each(task, labels, x_t):
+    """Return one example of each label, all at the same margin."""
+    known = np.array(labels.used if task == "multi-class" else (0.0, 1.0))
     if task == "multi-class":
-        logits = np.zeros((len(x_t), classes))
-        logits[:, label] = x_t + math.log(classes - 1)
-        return logits, targets
-    logits = x_t * (2 * label - 1)
-    if task == "multi-label":
-        return logits[:, None], targets[:, None]
-    return logits, targets
+        logits = np.zeros((len(known), labels.classes))
+        logits[np.arange(len(known)), known] = x_t + math.log(
+            labels.classes - 1
+        )
+        return logits, known
+    logits = x_t * (2 * known - 1)
+    if task == "binary":
+        return logits, known
+    return (
+        np.repeat(logits[:, None], labels.classes, 1),
+        np.repeat(known[:, None], labels.classes, 1),
+    )
 
 
-def round_numbers(task, classes, usual):
+def round_numbers(task, labels, usual):
     """Yield batches of one, two, then more examples; then hopeless ones.
 
     Each comes with its dtype, mostly the `usual` one.
@@ -61,28 +102,30 @@ def round_numbers(task, classes, usual):
     for size, scale, dtype in (
         (1, 1, usual),
         (2, 1, usual),
-        (classes + 1, 1, usual),
+        (labels.classes + 1, 1, usual),
         (1, 20, torch.float32),
         (1, 100, torch.float32),
     ):
         for start in (2, -2, 1, -1):
-            for first in range(classes if task == "multi-class" else 2):
-                yield (
-                    *_labelled(task, classes, size, start * scale, first),
-                    dtype,
-                )
+            many = min(3, len(labels.used)) if task == "multi-class" else 2
+            for first in range(many):
+                batch = _labelled(task, labels, size, start * scale, first)
+                yield (*batch, dtype)
 
 
-def _labelled(task, classes, size, start, first):
+def _labelled(task, labels, size, start, first):
     """`size` examples: logits start, 0, ...; labels first, first + 1, ..."""
-    labels = (first + np.arange(size)) % (2 if task == "binary" else classes)
+    known = labels.used if task == "multi-class" else (0, 1)
+    if task == "multi-label":
+        known = range(labels.classes)
+    places = (first + np.arange(size)) % len(known)
     x = start * (1.0 - np.arange(size) % 3)
     if task == "binary":
-        return x, labels.astype(float)
-    logits = np.zeros((size, classes))
+        return x, places.astype(float)
+    logits = np.zeros((size, labels.classes))
     logits[:, 0] = x
     if task == "multi-class":
-        return logits, labels
-    targets = np.zeros((size, classes))
-    targets[np.arange(size), labels] = 1
+        return logits, np.array(known)[places]
+    targets = np.zeros((size, labels.classes))
+    targets[np.arange(size), places] = 1
     return logits, targets

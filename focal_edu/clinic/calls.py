@@ -82,6 +82,7 @@ FORMS = (
     Form("binary", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
     Form("multi-class", one_hot=True, probabilities=True),
+    Form("multi-class", column=True, integer=True, probabilities=True),
     Form("multi-class", integer=True, map=True),
     Form("binary", map=True),
 )
@@ -189,7 +190,7 @@ def ask_each(loss, form, logits, targets, dtype=None):
 def in_one_line(error):
     """Return an exception as its type and the first line it says."""
     said = (str(error).strip() or "no message").splitlines()[0]
-    said = said if len(said) <= 120 else said[:117] + "..."
+    said = said if len(said) <= 200 else said[:197] + "..."
     return f"{type(error).__name__}: {said}"
 
 
@@ -202,10 +203,21 @@ def _hint(loss, outcome):
     if isinstance(outcome, TypeError) and missing:
         call = f"f(l, t, {missing[1]}=...)"
     if isinstance(outcome, tuple | list):
+        if len(outcome) == 2 and not any(_trains(one) for one in outcome):
+            return (
+                " (a gradient and a Hessian, as boosting libraries want "
+                "them? examine the loss that they belong to)"
+            )
         call = "f(l, t)[0]"
     if isinstance(outcome, dict) and outcome:
         call = f"f(l, t)[{next(iter(outcome))!r}]"
     return f" (try examine(lambda l, t: {call}))" if call else ""
+
+
+def _trains(value):
+    """Whether a gradient could flow through it, or it is no array."""
+    is_array = hasattr(value, "dtype")
+    return getattr(value, "requires_grad", not is_array)
 
 
 def _rows(array):

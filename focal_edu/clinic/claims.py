@@ -1,13 +1,15 @@
-"""What a loss says of itself, what can be read off it, what it does."""
+"""What a loss is held against: what is claimed, or what it says of itself."""
 
 import functools
 import inspect
 from dataclasses import dataclass, field
 from itertools import product
-from numbers import Real
+from numbers import Integral, Real
 
+import numpy as np
 import torch
 
+from .. import gradients, reference
 from ..validate import (
     TASKS,
     check_alpha,
@@ -15,8 +17,9 @@ from ..validate import (
     check_gamma,
     show,
 )
-from .calls import fresh
-from .fit import fitted
+from . import rules
+from .calls import Answer, fresh
+from .names import RIGHT
 
 GUESS = "guess"
 REDUCTIONS = ("mean", "sum", "none", "mean_positive")
@@ -27,7 +30,8 @@ class Claims:
     """The focal loss that a loss is held against.
 
     `one_number` is the α of a multi-class loss that has one for C classes;
-    `alpha` is then what it makes of it. `source` says how each is known.
+    `alpha` is then what it makes of it. `sigmoids` says that each class has
+    one of its own. `source` says how each claim is known.
     """
 
     task: str
@@ -35,7 +39,9 @@ class Claims:
     alpha: object
     reduction: str | None
     classes: int
+    scale: float = 1.0
     one_number: float | None = None
+    sigmoids: bool = False
     source: dict = field(default_factory=dict, compare=False)
 
     @property
@@ -44,16 +50,41 @@ class Claims:
             return "none"
         return "weights" if isinstance(self.alpha, tuple) else "number"
 
-    @property
-    def reductions(self):
-        """The claimed reduction, or all that it could be."""
-        if self.reduction:
-            return (self.reduction,)
-        return REDUCTIONS[: 3 if self.task == "multi-class" else 4]
+    def answer(self, logits, targets):
+        """Return value and gradient of this focal loss: the truth.
+
+        The elements and their slopes are the reference's.
+        """
+        logits, targets = np.asarray(logits), np.asarray(targets)
+        truth = targets > 0
+        if self.sigmoids:
+            targets = np.eye(self.classes)[targets]
+            truth = targets > 0
+        softmax = self.task == "multi-class" and not self.sigmoids
+        kind = "softmax" if softmax else "sigmoid"
+        how = {"gamma": self.gamma, "alpha": self.alpha}
+        loss = getattr(reference, f"{kind}_focal_loss")
+        slope = getattr(gradients, f"{kind}_focal_gradient")
+        slope = self.scale * slope(logits, targets, **how)
+        elements = torch.tensor(loss(logits, targets, **how) * self.scale)
+        elements.requires_grad_()
+        size = np.empty(len(targets)) if self.sigmoids else targets
+        batch = rules.batch_of(torch.tensor(logits), torch.tensor(size))
+        rule = RIGHT["reduction"][self.reduction or "mean"]
+        truth = rules.Truth(None, None, torch.tensor(truth))
+        value = rule(elements, None, truth, batch, None)
+        share = torch.autograd.grad(value.sum(), elements)[0].numpy()
+        if share.ndim < slope.ndim:
+            share = share[:, None]
+        return Answer(value.detach().numpy(), share * slope, torch.float64)
 
     def __str__(self):
         alpha = self.alpha if self.one_number is None else self.one_number
         shown = [self.task, f"γ = {self.gamma:g}", f"α = {show(alpha)}"]
+        if self.scale != 1:
+            shown.append(f"scale {self.scale:g}")
+        if self.sigmoids:
+            shown.append("a sigmoid for each class")
         if self.reduction:
             shown.append(f"reduction {self.reduction}")
         guessed = [k for k, how in self.source.items() if how != "given"]
@@ -89,32 +120,17 @@ def can_have(task, alpha):
     return task != "binary" or not isinstance(alpha, tuple)
 
 
-def candidates(loss, form, given, classes):
-    """Yield the claims to try, likeliest first."""
+def said(loss, task, given):
+    """Return γ, α and reduction as given, else as the loss has them."""
     gamma, alpha, reduction = given
-    fitted_gammas, fitted_alphas = fitted(loss, form, classes)
-    read_gamma, read_alpha = _read_gamma(loss), _read_alpha(loss, form.task)
-    read_reduction = _read(loss, "reduction")
-    gammas = _choices(gamma, read_gamma, *fitted_gammas, 2.0)
-    alphas = _choices(alpha, read_alpha, *fitted_alphas)
-    if reduction == GUESS:
-        known = read_reduction in REDUCTIONS
-        reduction = (read_reduction, "read") if known else (None, "fitted")
-    else:
-        reduction = (reduction, "given")
-    for a, a_how in alphas:
-        for g, g_how in gammas:
-            size = len(a) if isinstance(a, tuple) else classes
-            how = {"gamma": g_how, "alpha": a_how, "reduction": reduction[1]}
-            yield Claims(form.task, g, a, reduction[0], size, None, how)
-
-
-def said(loss, form, given):
-    """Return γ and α as given or, where not given, as the loss has them."""
-    gamma, alpha, _ = given
     gamma = _read_gamma(loss) if gamma == GUESS else gamma
-    unsaid = isinstance(alpha, str)
-    return gamma, _read_alpha(loss, form.task) if unsaid else alpha
+    if isinstance(alpha, str):
+        alpha = _read_alpha(loss, task)
+    if reduction == GUESS:
+        read = _read(loss, "reduction")
+        known = isinstance(read, str) and read in REDUCTIONS
+        reduction = read if known else GUESS
+    return gamma, alpha, reduction
 
 
 def with_gamma(loss, gamma):
@@ -136,7 +152,8 @@ def with_gamma(loss, gamma):
 def task_of(loss, task):
     """Return the task given, or the one that the loss says it is for."""
     read = _read(loss, "task_type")
-    return read if task == GUESS and read in TASKS else task
+    known = isinstance(read, str) and read in TASKS
+    return read if task == GUESS and known else task
 
 
 def numbers_of_classes(loss, alpha):
@@ -148,9 +165,23 @@ def numbers_of_classes(loss, alpha):
         return (len(read),)
     for name in ("num_classes", "num_class", "classes", "n_classes"):
         value = _read(loss, name)
-        if isinstance(value, int) and 2 <= value <= 100:
+        if isinstance(value, int) and 2 <= value <= 1000:
             return (value,)
     return 3, 2, *range(4, 21)
+
+
+def ignore_index(loss):
+    """Return the target that the loss says it ignores, or None."""
+    value = _read(loss, "ignore_index")
+    is_index = isinstance(value, Integral) and not isinstance(value, bool)
+    return int(value) if is_index else None
+
+
+def ignored_class(loss, classes):
+    """Return the ignored target if it is one of the class indices."""
+    index = ignore_index(loss)
+    inside = index is not None and 0 <= index < classes
+    return index if inside and classes > 2 else None
 
 
 def _alpha(alpha, task):
@@ -161,18 +192,6 @@ def _alpha(alpha, task):
         return check_class_alpha(alpha, size)
     size = len(alpha) if hasattr(alpha, "__len__") else None
     return check_alpha(alpha, size)
-
-
-def _choices(given, *others):
-    """The given value, or each other one that there is, once."""
-    if not (isinstance(given, str) and given == GUESS):
-        return [(given, "given")]
-    seen = []
-    for value, how in zip(others, ["read"] + ["fitted"] * 9, strict=False):
-        known = value is not GUESS and value not in [v for v, _ in seen]
-        if known:
-            seen.append((value, how))
-    return seen
 
 
 def _parameters(loss):
@@ -202,7 +221,8 @@ def _read_gamma(loss):
 def _read_alpha(loss, task):
     """The α that a loss, or a module in it, carries.
 
-    None, −1 and 1, by which many mean "no α", say nothing.
+    None, −1 and 1, by which many mean "no α", say nothing; a sequence of
+    one number is that number.
     """
     is_module = isinstance(loss, torch.nn.Module)
     parts = [loss, *(loss.children() if is_module else ())]
@@ -210,6 +230,8 @@ def _read_alpha(loss, task):
         value = _read(part, name)
         if isinstance(value, torch.Tensor):
             value = value.tolist()
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
         if value is None or (
             isinstance(value, Real) and (value < 0 or value == 1)
         ):

@@ -1,7 +1,8 @@
 """What a focal loss must do, one property a function.
 
 Each check takes a `Case` and returns whether the property holds (None: it
-could not be tested) and a few words on what was seen.
+could not be tested; `RISK`: it fails only in a use that was not claimed)
+and a few words on what was seen.
 """
 
 from dataclasses import replace
@@ -9,51 +10,54 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from .batches import usual_batch
 from .calls import Refusal, ask, fresh, value_of
-from .claims import with_gamma
-from .match import close, true_answer
-from .report import RISK
-from .uses import (
-    column_against_vector,
-    ignored_targets_leave_no_trace,
-    images_count_as_their_pixels,
-    tensors_move_with_the_module,
-)
+from .claims import ignore_index, with_gamma
+from .report import RISK, apart
+from .subject import close, first_bad
 
 
 def gamma_zero_is_cross_entropy(case):
-    other = with_gamma(case.loss, 0.0)
+    other = with_gamma(case.subject.loss, 0.0)
     if other is None:
         return None, "γ cannot be set from outside"
     try:
-        seen = ask(fresh(other, case.form.dtype), case.form, *case.batch)
+        seen = ask(
+            fresh(other, case.subject.form.dtype),
+            case.subject.form,
+            *case.subject.batch,
+        )
     except Refusal as refusal:
         return None, f"with γ = 0 {refusal}"
     seen = seen.value
-    true = true_answer(replace(case.claims, gamma=0.0), *case.batch).value
-    return close(seen, true, case.rtol), _beside(seen, true)
+    true = replace(case.claims, gamma=0.0).answer(*case.subject.batch).value
+    return close(seen, true, case.subject.rtol), _beside(seen, true)
 
 
 def never_above_cross_entropy(case):
-    batch = case.margins(-6, -3, -1, 0, 1, 3, 6)
+    batch = case.subject.margins(-6, -3, -1, 0, 1, 3, 6)
     own, ce = case.own(batch), case.truth(batch, gamma=0.0)
-    above = own - ce * (1 + 10 * case.rtol)
+    above = own - ce * (1 + 10 * case.subject.rtol)
     i = int(np.argmax(above))
     holds = above[i] <= 0
     return holds, f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
 
 
 def ratio_is_the_modulating_factor(case):
-    batch = case.margins(np.log(9), -np.log(9), 1.2, -0.7)
+    batch = case.subject.margins(np.log(9), -np.log(9), 1.2, -0.7)
     ce = case.truth(batch, gamma=0.0)
     ratio, true = _quotient(case.own(batch), ce), case.truth(batch)
     true = _quotient(true, ce)
-    return close(ratio, true, 10 * case.rtol), _worst(ratio, true, "is")
+    return close(ratio, true, 10 * case.subject.rtol), _worst(
+        ratio, true, "is"
+    )
 
 
 def labels_are_alike(case):
-    logits, targets = case.margins(-2, 0.4, 1.5)
-    if case.form.task == "multi-class":
+    if len(case.subject.labels.used) < case.claims.classes:
+        return None, "a class is ignored"
+    logits, targets = case.subject.margins(-2, 0.4, 1.5)
+    if case.subject.form.task == "multi-class":
         turned = np.roll(logits, 1, axis=1)
         other = turned, (targets + 1) % case.claims.classes
     else:
@@ -69,58 +73,78 @@ def labels_are_alike(case):
     if not known.any():
         return None, "a class has no weight"
     first, second = first[known], second[known]
-    same = close(first, second, 10 * case.rtol)
+    same = close(first, second, 10 * case.subject.rtol)
     return same, _worst(first, second, "is", "with the label turned")
 
 
 def gradient_is_the_closed_form(case):
-    true = true_answer(case.claims, *case.batch).gradient
-    seen = case.answer.gradient
-    return close(seen, true, 10 * case.rtol), _worst(seen, true, "is")
+    true = case.claims.answer(*case.subject.batch).gradient
+    seen = case.subject.answer.gradient
+    return close(seen, true, 10 * case.subject.rtol), _worst(seen, true, "is")
 
 
 def alpha_is_the_paper_s(case):
-    batch = case.margins(0.0)
+    batch = case.subject.margins(0.0)
     measured = case.own(batch) / case.truth(batch, alpha=None)
     claimed = case.truth(batch) / case.truth(batch, alpha=None)
     seen = _weights(batch, measured)
     if case.claims.one_number is not None:
         number, classes = case.claims.one_number, case.claims.classes
         return False, f"one number, {number:g}, for {classes} classes: {seen}"
-    return close(measured, claimed, 10 * case.rtol), seen
+    same = close(measured, claimed, 10 * case.subject.rtol)
+    beside = f"{seen}; {_worst(measured, claimed, 'should be')}"
+    return same, seen if same else beside
 
 
 def average_is_the_one_claimed(case):
-    value, true = case.answer.value, true_answer(case.claims, *case.batch)
-    own, ideal = case.own(case.batch), case.truth(case.batch)
+    value, true = (
+        case.subject.answer.value,
+        case.claims.answer(*case.subject.batch),
+    )
+    own, ideal = case.own(case.subject.batch), case.truth(case.subject.batch)
     if value.shape != true.value.shape:
         return False, f"shape {value.shape}, not {true.value.shape}"
     if value.shape:
         each = value if value.ndim == 1 else value.mean(1)
-        return close(each, own, 10 * case.rtol), _worst(each, own, "is")
+        return close(each, own, 10 * case.subject.rtol), _worst(
+            each, own, "is"
+        )
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
-    even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * case.rtol)
-    if not (ratio.size and even):
+    even = close(
+        ratio, np.full_like(ratio, ratio[:1]), 10 * case.subject.rtol
+    )
+    if not (ratio.size and even and value.any()):
         return None, "its single examples differ from the focal loss"
-    labels = case.batch[1].size // len(case.batch[1])
-    divisor = _quotient(ideal.sum() * labels, value)
-    expected = ideal.sum() * labels / true.value
-    seen = f"the sum is divided by {divisor:.4g}, not {expected:.4g}"
-    return close(divisor, expected, 10 * case.rtol), seen
+    labels = (
+        1 if case.claims.sigmoids else case.subject.batch[1].size // len(own)
+    )
+    whole = ratio[0] * ideal.sum() * labels
+    divisor, expected = whole / value, ideal.sum() * labels / true.value
+    seen = "the sum is divided by {}, not {}".format(
+        *apart(divisor, expected)
+    )
+    return close(divisor, expected, 10 * case.subject.rtol), seen
 
 
 def examples_do_not_mix(case):
-    logits, targets = case.batch
+    logits, targets = case.subject.batch
     moved = logits.copy()
     moved[0] = moved[0][::-1] if moved.ndim > 1 else -moved[0]
-    after = ask(case.copy(), case.form, moved, targets)
-    same = close(case.answer.gradient[1:], after.gradient[1:], 10 * case.rtol)
+    after = ask(case.subject.copy(), case.subject.form, moved, targets)
+    same = close(
+        case.subject.answer.gradient[1:],
+        after.gradient[1:],
+        10 * case.subject.rtol,
+    )
     return same, "one example's logit changes the others' gradients"
 
 
 def hard_examples_keep_their_slope(case):
-    far, near = (case.each(case.margins(x)).gradient for x in (-30, -15))
+    far, near = (
+        case.subject.each(case.subject.margins(x)).gradient
+        for x in (-30, -15)
+    )
     far, near = np.abs(far).sum(), np.abs(near).sum()
     if not near > 0:
         return False, "none of it left at p_t = 3e-7"
@@ -129,32 +153,29 @@ def hard_examples_keep_their_slope(case):
 
 
 def finite_in_single_precision(case, loss=None):
-    for x_t in (-100, -20, 20, 100):
-        answer = case.each(case.margins(x_t), torch.float32, loss)
-        for what in ("value", "gradient"):
-            wrong = getattr(answer, what)
-            wrong = wrong[~np.isfinite(wrong)]
-            if wrong.size:
-                return False, f"{what} {wrong[0]:g} at a margin of {x_t}"
+    for sign in (-1, 1):
+        bad = first_bad(case.subject, sign, torch.float32, loss)
+        if bad:
+            return False, bad
     return True, ""
 
 
 def finite_at_gamma_one_half(case):
-    other = with_gamma(case.loss, 0.5)
+    other = with_gamma(case.subject.loss, 0.5)
     if other is None and case.claims.gamma != 0.5:
         return None, "γ cannot be set from outside"
     try:
         holds, seen = finite_in_single_precision(case, other)
     except Refusal as refusal:
         return None, f"with γ = 0.5 {refusal}"
-    if not holds and case.claims.gamma >= 1:
+    if not holds and not 0 < case.claims.gamma < 1:
         return RISK, f"{seen}, should you ever set γ below 1"
     return holds, seen
 
 
 def second_derivative_is_finite(case):
-    leaf, given = case.inputs(case.margins(-30, -2, 0, 2, 30))
-    value = value_of(case.copy(), *given)
+    leaf, given = case.subject.inputs(case.subject.margins(-30, -2, 0, 2, 30))
+    value = value_of(case.subject.copy(), *given)
     try:
         (first,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
         (second,) = torch.autograd.grad((first**2).sum(), leaf)
@@ -164,19 +185,19 @@ def second_derivative_is_finite(case):
 
 
 def same_answer_twice(case):
-    copy = case.copy()
-    first = ask(copy, case.form, *case.batch)
-    ask(copy, case.form, *case.margins(0.0, 1.0, -1.0))
-    again = ask(copy, case.form, *case.batch)
+    copy = case.subject.copy()
+    first = ask(copy, case.subject.form, *case.subject.batch)
+    ask(copy, case.subject.form, *case.subject.margins(0.0, 1.0, -1.0))
+    again = ask(copy, case.subject.form, *case.subject.batch)
     same = np.array_equal(first.value, again.value, equal_nan=True)
     return bool(same), _beside(again.value, first.value, "then")
 
 
 def inputs_are_untouched(case):
-    _, given = case.inputs(case.batch)
+    _, given = case.subject.inputs(case.subject.batch)
     before = [tensor.detach().clone() for tensor in given]
-    value_of(case.copy(), *given)
-    names = ("logits", "targets")[:: -1 if case.form.exchanged else 1]
+    value_of(case.subject.copy(), *given)
+    names = ("logits", "targets")[:: -1 if case.subject.form.exchanged else 1]
     changed = [
         name
         for name, a, b in zip(names, before, given, strict=True)
@@ -188,14 +209,33 @@ def inputs_are_untouched(case):
 def half_precision_works(case):
     for dtype in (torch.bfloat16, torch.float16):
         try:
-            answer = ask(case.copy(dtype), case.form, *case.batch, dtype)
+            answer = case.subject.ask(case.subject.batch, dtype)
+            far = case.subject.each(case.subject.margins(-9, 9), dtype)
         except Refusal as refusal:
             return False, f"{dtype}: {refusal}"
-        if not close(answer.value, case.answer.value, 0.1):
+        if not close(answer.value, case.subject.answer.value, 0.1):
             return False, f"{dtype}: " + _beside(
-                answer.value, case.answer.value
+                answer.value, case.subject.answer.value
             )
+        for what in ("value", "gradient"):
+            wrong = getattr(far, what)
+            wrong = wrong[~np.isfinite(wrong)]
+            if wrong.size:
+                return False, f"{dtype}: {what} {wrong[0]:g} at a logit of 9"
     return True, ""
+
+
+def finite_without_positives(case):
+    if case.subject.task == "multi-class":
+        return None, "asked of losses with positives and negatives"
+    logits, targets = case.subject.batch
+    try:
+        answer = case.subject.ask((logits, np.zeros_like(targets)))
+    except Refusal as refusal:
+        return False, f"{refusal}"
+    value = answer.value.sum()
+    huge = np.abs(value) > 1000 * np.abs(case.subject.answer.value.sum())
+    return answer.finite and not huge, f"{value:g} on a batch without any"
 
 
 def _quotient(value, weight):
@@ -207,7 +247,7 @@ def _quotient(value, weight):
 def _beside(seen, true, word="for"):
     if np.size(seen) != 1 or np.size(true) != 1:
         return _worst(seen, true, "is")
-    return f"{float(np.sum(seen)):.4g} {word} {float(np.sum(true)):.4g}"
+    return f" {word} ".join(apart(float(np.sum(seen)), float(np.sum(true))))
 
 
 def _worst(seen, true, verb, ending=""):
@@ -216,7 +256,8 @@ def _worst(seen, true, verb, ending=""):
     if seen.shape != true.shape:
         return f"{seen.size} numbers, not {true.size}"
     i = int(np.argmax(np.nan_to_num(np.abs(seen - true), nan=np.inf)))
-    return f"{seen[i]:.3g} where it {verb} {true[i]:.3g} {ending}".strip()
+    one, other = apart(seen[i], true[i])
+    return f"{one} where it {verb} {other} {ending}".strip()
 
 
 def _weights(batch, measured):
@@ -226,6 +267,105 @@ def _weights(batch, measured):
     if (len(seen) == 2 and batch[0].ndim == 1) or batch[1].ndim == 2:
         return f"positives get {seen[1]:.3g}, negatives {seen[0]:.3g}"
     return "classes get " + ", ".join(f"{w:.3g}" for w in seen.values())
+
+
+# In another use: shapes, images, ignored targets, devices ----------------
+
+
+def column_against_vector(case):
+    if case.subject.form.task != "binary":
+        return None, "a trap for binary losses"
+    _, (logits, targets) = case.subject.inputs(case.subject.batch)
+    try:
+        value = value_of(
+            case.subject.copy(), logits.reshape(-1, 1), targets.reshape(-1)
+        )
+    except Refusal:
+        return True, "refused"
+    n, seen = len(logits), value.detach().double().numpy()
+    if seen.size == n * n:
+        return RISK, f"{n} examples give {n} × {n} losses: check shapes"
+    good = seen.size == case.subject.answer.value.size and close(
+        seen.ravel(), case.subject.answer.value.ravel(), case.subject.rtol
+    )
+    seen = f"{n} examples are averaged over {n} × {n} pairs: check shapes"
+    return True if good else RISK, seen
+
+
+def tensors_move_with_the_module(case):
+    if not isinstance(case.subject.loss, torch.nn.Module):
+        return None, "not a module"
+    plain = [
+        name
+        for name, value in vars(case.subject.loss).items()
+        if isinstance(value, torch.Tensor) and value.ndim
+    ]
+    if not plain or _runs_on_meta(case, []):
+        return True, ""
+    if not _runs_on_meta(case, plain):
+        return None, "could not be run on another device"
+    return False, f"{plain[0]} is no buffer: .to(device) leaves it behind"
+
+
+def _runs_on_meta(case, moved_by_hand):
+    """Whether it runs with everything on PyTorch's device without data."""
+    module = case.subject.copy().to("meta")
+    for name in moved_by_hand:
+        setattr(module, name, getattr(module, name).to("meta"))
+    _, given = case.subject.inputs(case.subject.batch)
+    try:
+        value_of(module, *(tensor.to("meta") for tensor in given))
+    except Refusal:
+        return False
+    return True
+
+
+def images_count_as_their_pixels(case):
+    task, classes = case.subject.form.task, case.claims.classes
+    if task == "multi-label" or case.subject.form.map:
+        return None, "asked of losses of one label, in batches of examples"
+    batch = usual_batch(
+        task, case.subject.labels, case.subject.rng, 4 * (classes + 1)
+    )
+    _, given = case.subject.inputs(batch)
+    try:
+        flat = ask(case.subject.copy(), case.subject.form, *batch).value.sum()
+        value = value_of(case.subject.copy(), *map(_as_images, given))
+    except Refusal:
+        return None, "it takes no images, or no batch of this size"
+    value = value.detach().double().sum().item()
+    seen = "{} for two images, {} for their pixels".format(
+        *apart(value, flat)
+    )
+    return True if close(value, flat, case.subject.rtol) else RISK, seen
+
+
+def _as_images(tensor):
+    """N rows as two images with N / 2 pixels each, classes on axis 1."""
+    images = tensor.reshape(2, 2, -1, *tensor.shape[1:])
+    return images.movedim(-1, 1) if tensor.ndim == 2 else images
+
+
+def ignored_targets_leave_no_trace(case):
+    subject, index = case.subject, ignore_index(case.subject.loss)
+    if subject.task != "multi-class" or subject.form.one_hot:
+        return None, "asked of losses of class indices"
+    logits, targets = subject.batch
+    some = targets.copy()
+    some[::2] = -100 if index is None else index
+    try:
+        kept = subject.ask((logits[1::2], targets[1::2])).value.sum()
+        seen = subject.ask((logits, some)).value.sum()
+    except Refusal:
+        return None, "it takes no ignored targets, or no batch of this size"
+    if close(seen, kept, subject.rtol):
+        return True, ""
+    one, other = apart(seen, kept)
+    said = f"{one} with ignored examples, {other} without them"
+    if close(seen * len(some), kept * len(some[1::2]), subject.rtol):
+        said += ": they are counted in the mean"
+    unsaid = index is None or index == -100  # PyTorch's default
+    return (RISK, said) if unsaid else (False, said)
 
 
 PROPERTIES = {
@@ -248,4 +388,5 @@ PROPERTIES = {
     "images count as their pixels": images_count_as_their_pixels,
     "ignored targets leave no trace": ignored_targets_leave_no_trace,
     "its tensors move with the module": tensors_move_with_the_module,
+    "finite without positives": finite_without_positives,
 }

@@ -5,6 +5,24 @@ from html import escape
 
 LEFT = " style='text-align:left'"
 RISK = "risk"
+# What fails for reasons of its own, beside any name for the formula.
+APART = (
+    "finite at ±100 in float32",
+    "half precision works",
+    "finite without positives",
+    "ignored targets leave no trace",
+    "inputs are untouched",
+    "its tensors move with the module",
+)
+
+
+def apart(one, other):
+    """Return two numbers as text, with the digits that tell them apart."""
+    for digits in range(3, 18):
+        shown = f"{one:.{digits}g}", f"{other:.{digits}g}"
+        if shown[0] != shown[1]:
+            break
+    return shown
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,8 @@ class Report:
     effect: str = ""
     trouble: tuple = ()
     title: str = field(default="loss")
+    facts: tuple = ()
+    profile: object = None
 
     @property
     def names(self):
@@ -67,29 +87,45 @@ class Report:
         n = len(self.risks)
         risk = f"; {n} would fail in another use" if n else ""
         plain = self.claims and self.claims.gamma == 0
-        what = "cross entropy (γ = 0)" if plain else "the focal loss"
+        what = "cross entropy (γ = 0), nothing is focused"
+        what = what if plain else "the focal loss"
+        if self.claims and self.claims.sigmoids:
+            what += ", one against rest: a sigmoid for each class"
+        failing = [f for f in self.findings if f.holds is False]
+        if self.verdict == "known":
+            failing = [f for f in failing if f.name in APART]
+        named = [str(name) for name in self.mistakes]
+        named += [
+            f"{f.name}: {f.seen}" if f.seen else f.name for f in failing
+        ]
         return {
-            "right": f"This is {what}: {count} properties hold{risk}.",
-            "known": "Not the focal loss it is held against: "
-            + "; ".join(self.names)
+            "right": f"Conforms: {what}; {count} properties hold{risk}.",
+            "known": f"Fails: {'; '.join(named)}.",
+            "unknown": "Unknown deviation, with no name for it. Measured: "
+            + "; ".join(f"{name} {seen}" for name, seen in self._profile())
             + ".",
-            "unknown": "Unknown deviation: it agrees with no known variant.",
-            "right formula": "The formula is the focal loss's, but: "
-            + "; ".join(self.failing)
+            "right formula": f"Right formula of {what}, but it fails: "
+            + "; ".join(named)
             + ".",
             "refused": "It could not be examined.",
         }[self.verdict]
+
+    def _profile(self):
+        told = [
+            fact for fact in self.facts if fact[0] not in ("takes", "returns")
+        ]
+        return told[:4]
 
     def _notes(self):
         """Yield pairs of a heading and what stands under it."""
         if self.claims:
             yield "Held against", f"{self.claims}"
         for line in self.trouble:
-            yield "Trouble", line
+            yield "Note", line
         for mistake in self.mistakes:
             yield (
                 "Computes",
-                f"{mistake.name}: {mistake.computes}. In training: "
+                f"{mistake}: {mistake.computes}. In training: "
                 f"{mistake.effect}",
             )
         if self.effect:
@@ -103,15 +139,16 @@ class Report:
         for finding in self.findings:
             if finding.holds is False:
                 lines.append(
-                    f"  FAILS         {finding.name}: {finding.seen}"
+                    f"  ✗ FAILS       {finding.name}: {finding.seen}"
                 )
         lines += [f"  {name + ':':<14}{text}" for name, text in self._rest()]
         return "\n".join(lines)
 
     def _rest(self):
-        """Yield how it was called, where mistakes were seen, what holds."""
-        if self.form:
-            yield "Called with", f"{self.form}"
+        """Yield what was measured, where it was seen, what holds."""
+        if self.facts:
+            told = "; ".join(f"{name}: {seen}" for name, seen in self.facts)
+            yield "Measured", told
         for mistake in self.mistakes:
             if mistake.reported:
                 seen = "; ".join(mistake.reported)
@@ -119,7 +156,7 @@ class Report:
         for finding in self.findings:
             if finding.holds == RISK:
                 yield "Risk", f"{finding.name}: {finding.seen}"
-        for holds, heading in ((True, "Holds"), (None, "Not tested")):
+        for holds, heading in ((True, "✓ Holds"), (None, "Not tested")):
             found = [
                 f"{f.name} ({f.seen})" if holds is None else f.name
                 for f in self.findings
@@ -131,24 +168,34 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self):
-        rows = "".join(
-            f"<tr><td{LEFT}>{escape(f.name)}</td>"
-            f"<td{LEFT}>{escape(f.seen)}</td></tr>"
-            for f in self.findings
-            if f.holds is False
-        )
-        table = (
-            f"<table><thead><tr><th{LEFT}>what fails</th><th{LEFT}>seen"
-            f"</th></tr></thead><tbody>{rows}</tbody></table>"
-            if rows
-            else ""
-        )
+        order = {False: 0, RISK: 1, True: 2, None: 3}
+        findings = sorted(self.findings, key=lambda f: order[f.holds])
+        failing = [f for f in findings if f.holds is False]
+        others = [f for f in findings if f.holds is not False]
+        seen = [
+            (mistake.name, "; ".join(mistake.reported))
+            for mistake in self.mistakes
+            if mistake.reported
+        ]
         return (
             f"<p><b>{escape(self.title)}: {escape(self.headline)}</b></p>"
             + _paragraphs(self._notes())
-            + table
-            + _folded(self._rest())
+            + _table("", _marked(failing))
+            + _folded("What was measured", self.facts)
+            + _folded("What holds, and what was not tested", _marked(others))
+            + _folded("Where it was seen", seen)
         )
+
+
+MARKS = {False: "✗", RISK: "!", True: "✓", None: "–"}
+
+
+def _marked(findings):
+    """Rows of a mark and a name, and what was seen unless it holds."""
+    return [
+        (f"{MARKS[f.holds]} {f.name}", f.seen if f.holds is not True else "")
+        for f in findings
+    ]
 
 
 def _paragraphs(notes):
@@ -158,13 +205,16 @@ def _paragraphs(notes):
     )
 
 
-def _folded(notes):
-    """The notes behind a line that opens at a click."""
-    notes = list(notes)
-    headings = ", ".join(dict.fromkeys(name.lower() for name, _ in notes))
-    return (
-        f"<details><summary>More: {headings}</summary>"
-        f"{_paragraphs(notes)}</details>"
-        if notes
-        else ""
+def _table(heading, rows):
+    lines = "".join(
+        f"<tr><td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(seen)}</td></tr>"
+        for name, seen in rows
     )
+    return f"<table><tbody>{lines}</tbody></table>" if lines else ""
+
+
+def _folded(heading, rows):
+    """A table behind a line that opens at a click."""
+    table = _table(heading, rows)
+    summary = f"<summary>{escape(heading)}</summary>"
+    return f"<details>{summary}{table}</details>" if table else ""

@@ -1,0 +1,294 @@
+"""A loss on the table: how it is called, and what it answers, asked once."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from . import batches
+from .calls import (
+    EXCHANGED,
+    FORMS,
+    Answer,
+    Refusal,
+    ask,
+    ask_each,
+    fresh,
+    targets_first,
+)
+from .claims import GUESS, can_have, ignored_class, numbers_of_classes
+
+NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
+HOPELESS = -500.0
+MOST = 10  # labels of which each is asked about
+COMPANION = 40.0  # the logit of a positive that costs nothing
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How many classes there are, and which indices targets may hold."""
+
+    classes: int
+    used: tuple
+
+    @classmethod
+    def of(cls, classes, ignored=None):
+        return cls(classes, tuple(k for k in range(classes) if k != ignored))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loss, one form of calling it, and its answers.
+
+    `batches` holds three: two of different sizes and the first again, which
+    one copy of the loss was asked in turn. `rtol` is the agreement to ask
+    for: less of a loss that computes in single precision, whatever it is
+    given. Where a loss is random, or computes in half precision, its
+    mistakes cannot be told apart.
+    """
+
+    loss: object
+    form: object
+    labels: Labels
+    seed: int
+    batches: tuple
+    answers: tuple
+    rtol: float
+    can_be_told: bool
+
+    @property
+    def task(self):
+        return self.form.task
+
+    @property
+    def is_number(self):
+        return self.answers[0].value.ndim == 0
+
+    @property
+    def rng(self):
+        return np.random.default_rng(self.seed)
+
+    @property
+    def batch(self):
+        return self.batches[0]
+
+    @property
+    def answer(self):
+        return self.answers[0]
+
+    def copy(self, dtype=None):
+        return fresh(self.loss, dtype or self.form.dtype)
+
+    def ask(self, batch, dtype=None):
+        return ask(self.copy(dtype), self.form, *batch, dtype)
+
+    def each(self, batch, dtype=None, loss=None):
+        """The answer to each example, a batch of its own.
+
+        Where a loss is infinite without a positive, each negative gets one
+        that costs nothing.
+        """
+        loss = self.loss if loss is None else loss
+        if not self.needs_a_positive:
+            return ask_each(loss, self.form, *batch, dtype)
+        answers = []
+        for x, y in zip(*batch, strict=True):
+            pair = np.stack([x, np.full_like(x, COMPANION)])
+            truth = np.stack([y, np.ones_like(y)])
+            whole = slice(None) if not np.any(y) else slice(1)
+            answer = ask(
+                fresh(loss, dtype),
+                self.form,
+                pair[whole],
+                truth[whole],
+                dtype,
+            )
+            answers.append((answer.value.sum(), answer.gradient[0]))
+        value, gradient = map(np.array, zip(*answers, strict=True))
+        return Answer(value, gradient, dtype)
+
+    def margins(self, *x_t):
+        """Examples at these margins, each with every label as the truth."""
+        known = 2 if self.task != "multi-class" else len(self.labels.used)
+        many = np.repeat(np.array(x_t, float), min(known, MOST))
+        return batches.at_margins(self.task, self.labels, many, self.rng)
+
+    def inputs(self, batch):
+        """The logits as a leaf, and what the loss is called with."""
+        leaf = torch.tensor(batch[0], dtype=self.form.dtype)
+        leaf.requires_grad_()
+        return leaf, self.form.tensors(leaf.clone(), batch[1])
+
+    @cached_property
+    def singles(self):
+        """Single examples as (logits, targets, margins)."""
+        return batches.singles(self.task, self.labels, self.rng)
+
+    @cached_property
+    def alone(self):
+        """The answers to `singles`; None where the loss refuses one."""
+        try:
+            return ask_each(self.loss, self.form, *self.singles[:2])
+        except Refusal:
+            return None
+
+    @cached_property
+    def needs_a_positive(self):
+        """Whether negatives alone, and only they, are infinite or NaN."""
+        if self.task == "multi-class" or self.alone is None:
+            return False
+        negative = self.singles[1].reshape(len(self.singles[1]), -1)[:, 0] < 1
+        size = np.nan_to_num(np.abs(self.alone.value), nan=np.inf)
+        usual = np.median(size[~negative])
+        return bool(np.median(size[negative]) > 1000 * usual)
+
+    @cached_property
+    def accompanied(self):
+        """As `alone`, with a positive of no loss beside each negative."""
+        if not self.needs_a_positive:
+            return self.alone
+        return self.each(self.singles[:2])
+
+    @cached_property
+    def hopeless_weights(self):
+        """Loss over cross entropy where p_t = 0, one number a label.
+
+        With several outputs, one for each, all others being right.
+        """
+        rows = batches.one_of_each(self.task, self.labels, HOPELESS)
+        if self.task == "multi-label":
+            x_t = np.where(np.eye(self.labels.classes), HOPELESS, 40.0)
+            rows = (
+                np.concatenate((-x_t, x_t)),
+                np.repeat(rows[1], len(x_t), 0),
+            )
+        try:
+            value = self.each(rows).value / -HOPELESS
+        except Refusal:
+            return None
+        good = np.isfinite(value).all() and (value > 0).all()
+        many = self.task == "multi-label"
+        value = value.reshape(2, -1) if many else value
+        return value if good else None
+
+    @cached_property
+    def shares(self):
+        """How large each label's gradient is within one batch."""
+        rows = batches.one_of_each(self.task, self.labels, -1.0)
+        try:
+            size = np.abs(self.ask(rows).gradient)
+        except Refusal:
+            return None
+        return size if np.isfinite(size).all() else None
+
+
+def meet(loss, form, labels, seed):
+    """Return the `Subject`, or raise `Refusal` where it does not answer."""
+    rng = np.random.default_rng(seed)
+    one = batches.usual_batch(form.task, labels, rng)
+    two = batches.usual_batch(form.task, labels, rng, labels.classes + 7)
+    copy, asked = fresh(loss, form.dtype), (one, two, one)
+    try:
+        answers = tuple(ask(copy, form, *batch) for batch in asked)
+    except Refusal:  # perhaps of that size only
+        two = batches.usual_batch(form.task, labels, rng)
+        copy, asked = fresh(loss, form.dtype), (one, two, one)
+        answers = tuple(ask(copy, form, *batch) for batch in asked)
+    if not answers[0].finite:
+        raise Refusal("it is NaN or infinite on inputs of ordinary size")
+    first = answers[0].gradient
+    rtol, can_be_told = 1e-7, True
+    for nudge, coarser in NUDGES:
+        nudged = fresh(loss, form.dtype)
+        nudged = ask(nudged, form, one[0] * (1 + nudge), one[1]).gradient
+        if not np.array_equal(nudged, first):
+            can_be_told = close(nudged, first, 100 * (nudge + rtol))
+            break
+        rtol, can_be_told = coarser, coarser < 1e-3
+    return Subject(
+        loss, form, labels, seed, asked, answers, rtol, can_be_told
+    )
+
+
+def close(a, b, rtol):
+    """Return whether two arrays agree in shape and in every number."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        return False
+    finite = np.abs(b[np.isfinite(b)])
+    atol = rtol * 0.01 * finite.max(initial=0)
+    return np.allclose(a, b, rtol, atol, equal_nan=True)
+
+
+def first_bad(subject, sign, dtype, loss=None):
+    """Return what is not finite first, on margins to ±100; "" if all is."""
+
+    def bad(size):
+        batch = subject.margins(sign * size)
+        answer = subject.each(batch, dtype, loss)
+        for what in ("value", "gradient"):
+            array = getattr(answer, what)
+            wrong = array[~np.isfinite(array)]
+            if wrong.size:
+                return f"{what} {wrong[0]:g}"
+        return ""
+
+    high = next((size for size in (100, 20) if bad(size)), None)
+    if high is None:
+        return ""
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if bad(middle) else (middle, high)
+    return f"{bad(high)} at a margin of {sign * high} and beyond"
+
+
+def subjects(loss, task, alpha, seed):
+    """Return groups of subjects, likeliest first, and why others failed.
+
+    Several labels are tried where one is not explained, and the other
+    order of arguments where nothing is, or first where names ask for it.
+    """
+    usual, trouble = _answering(loss, task, alpha, seed, FORMS)
+    turned, _ = _answering(loss, task, alpha, seed, EXCHANGED)
+    one_label = any(item.task == "binary" for item in usual)
+    many = [i for i in usual if one_label and i.task == "multi-label"]
+    likely = [i for i in usual if all(i is not other for other in many)]
+    groups = [likely, many, turned]
+    if turned and targets_first(loss):
+        groups = groups[::-1]
+    return [group for group in groups if group], trouble
+
+
+def _answering(loss, task, alpha, seed, forms):
+    """A subject for each form of call that answers; why others do not."""
+    found, trouble = {}, {}
+    for classes in numbers_of_classes(loss, alpha):
+        labels = Labels.of(classes, ignored_class(loss, classes))
+        for form in forms:
+            if task not in (GUESS, form.task):
+                continue
+            if can_have(form.task, alpha):
+                _try_form(loss, form, labels, seed, found, trouble)
+        forms = [f for f in forms if f.task == "multi-class" and f.integer]
+        if found:
+            break
+    told = sorted(trouble.values(), key=lambda line: "it raised" in line)
+    return list(found.values()), tuple(told)
+
+
+def _try_form(loss, form, labels, seed, found, trouble):
+    """Add what the loss answers to `found`, or why not to `trouble`."""
+    for dtype in (torch.float64, torch.float32):
+        form = replace(form, dtype=dtype)
+        if (form.task, form.probabilities) in found:
+            return
+        try:
+            found[form.task, form.probabilities] = meet(
+                loss, form, labels, seed
+            )
+        except Refusal as refusal:
+            but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
+            trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
