@@ -341,16 +341,30 @@ def squared_error(x, y):
 
 
 @pytest.mark.parametrize(
-    "loss",
-    [asymmetric, star, poly, smoothed, dice, squared_error],
+    ("loss", "names"),
+    [
+        (
+            asymmetric,
+            {"margin for negatives", "another gamma for negatives"},
+        ),
+        (star, {"FL*"}),
+        (poly, {"a power of 1 - p_t added", "gamma is 0"}),
+        (smoothed, {"label smoothing", "gamma is 0"}),
+    ],
 )
-@pytest.mark.parametrize("seed", range(2))
-def test_unknown_deviations_are_not_guessed_at(loss, seed):
+def test_relatives_are_named(loss, names):
     task = "multi-class" if loss in (poly, smoothed) else "binary"
-    report = examine(loss, task=task, gamma=2, alpha=None, seed=seed)
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert set(report.names) == names, report
+
+
+@pytest.mark.parametrize("loss", [dice, squared_error])
+@pytest.mark.parametrize("seed", range(2))
+def test_what_has_no_name_is_described_and_not_guessed_at(loss, seed):
+    report = examine(loss, task="binary", gamma=2, alpha=None, seed=seed)
     assert report.verdict == "unknown", report
     assert report.names == ()
-    assert report.effect and report.example
+    assert report.effect and report.example and report.facts
     assert "Unknown deviation" in report.headline
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from focal_edu import figures
-from focal_edu.clinic import build
+from focal_edu.clinic import build, examine
 
 
 def lines(axes):
@@ -54,17 +54,20 @@ def test_hopeless_examples():
     assert -105 < cross.get_xdata()[0] < -87
 
 
-def test_training_differences():
-    draw = np.random.default_rng(0)
-    given = {
-        name: {"one": draw.normal(size=5), "two": draw.normal(size=5)}
-        for name in ("a", "b", "c")
-    }
-    figure = figures.training_differences(given)
-    for axes, optimiser in zip(figure.axes, ("one", "two"), strict=True):
-        assert axes.get_title(loc="left") == optimiser
-        for row, (name, (x, y)) in enumerate(lines(axes).items()):
-            np.testing.assert_array_equal(x, given[name][optimiser])
-            assert set(y) == {row}
-    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == ["a", "b", "c"]
+def test_measured_profile():
+    def loss(x, y, gamma=2, alpha=0.25):
+        p = x.sigmoid()
+        positive = (1 - p) ** gamma * y * p.log()
+        return -alpha * (positive + p * (1 - y) * (1 - p).log()).mean()
+
+    profile = examine(loss).profile
+    figure = figures.measured_profile(profile)
+    for axes, slope in zip(figure.axes, (False, True), strict=True):
+        drawn = lines(axes)
+        p = drawn["positives"][0]
+        q, log = 1 - p, np.log(p)
+        positive = q**2 - 2 * p * q * log if slope else q**2
+        negative = q - p * log if slope else q
+        for name, seen in (("positives", positive), ("negatives", negative)):
+            np.testing.assert_allclose(drawn[name][1], 0.25 * seen, rtol=1e-6)
+    assert "leave the lines for negatives" in figure.alt

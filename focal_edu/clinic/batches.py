@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 # Margins of the truth at which single examples are asked for.
-FAR = (-50, -30, -20, -14, -10, -7)
+FAR = (-30, -20, -14, -10, -7)
 NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
 MARGINS = np.array([*FAR, *NEAR])
 

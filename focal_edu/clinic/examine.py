@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from .calls import Refusal, targets_first
 from .case import Case, smallest_example
 from .claims import GUESS, check_claims, task_of
@@ -59,6 +61,11 @@ def examine(
             f"{type(loss).__name__}"
         )
     task, *given = check_claims(task, gamma, alpha, reduction)
+    with np.errstate(all="ignore"):
+        return _report(loss, task, given, seed)
+
+
+def _report(loss, task, given, seed):
     whole, loss = loss, getattr(loss, "_orig_mod", loss)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     task_said = task_of(loss, task)
@@ -69,8 +76,7 @@ def examine(
     names = extreme_names(found)
     case = Case(found.subject, found.claims)
     findings = tuple(_findings(case))
-    explained = found.model is not None or not found.subject.can_be_told
-    verdict = _verdict(explained, names, findings)
+    verdict = _verdict(found.agrees, names, findings)
     notes = (found.form_note,) if found.form_note else ()
     notes += (EITHER_ORDER,) if _either_order(found.subject) else ()
     notes += (COMPILED,) if whole is not loss else ()

@@ -42,6 +42,7 @@ class Explanation:
     claims: Claims
     names: tuple
     form_note: str = ""
+    agrees: bool = True
 
 
 def explain(loss, groups, given, claimed_task):
@@ -66,7 +67,7 @@ def explain(loss, groups, given, claimed_task):
         return best
     subject = groups[0][0]
     claims = _one_number(_claims(subject, given, None, None, None), ())
-    return Explanation(subject, None, claims, ())
+    return Explanation(subject, None, claims, (), agrees=False)
 
 
 def _count(explanation):
@@ -487,7 +488,7 @@ def _other_weights(table):
 def _rounded(weight):
     """The five decimals that a weight was probably written with."""
     near = round(float(weight), 5)
-    return near if abs(near - weight) < 1e-6 else float(weight)
+    return near if abs(near - weight) < 1e-7 else float(weight)
 
 
 # Claims --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The table of facts: what was measured, each with its number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from .claims import show
 from .subject import first_bad
 
 STEP = 1e-4
-P_T = np.concatenate([np.linspace(0.02, 0.98, 25), [0.1, 0.5, 0.9]])
+P_T = np.linspace(0.02, 0.98, 25)
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Profile:
 def profile(case):
     """Return the `Profile` of a case, or None where it refuses."""
     subject = case.subject
-    p_t = np.sort(P_T[:25])
-    x_t, loss, gradient = np.log(p_t / (1 - p_t)), {}, {}
+    entropy = replace(case.claims, gamma=0.0, alpha=None, scale=1.0)
+    bare = replace(case, claims=entropy)
+    x_t, loss, gradient = np.log(P_T / (1 - P_T)), {}, {}
     for label, name in _labels(subject):
         batch = batches.at_margins(
             subject.task, subject.labels, x_t, subject.rng, label
@@ -40,13 +41,12 @@ def profile(case):
             answer = subject.each(batch)
         except Refusal:
             return None
-        ce = case.truth(batch, gamma=0.0, alpha=None, scale=1.0)
+        ce = bare.truth(batch)
         loss[name] = case.own(batch) / ce, case.truth(batch) / ce
-        slope = _size(case.slope(batch))
-        plain = slope / _factor(p_t, case.claims.gamma)
-        whole = _size(answer.gradient)
+        slope, whole = _size(case.slope(batch)), _size(answer.gradient)
+        plain = _size(bare.slope(batch))
         gradient[name] = whole / plain, slope / plain
-    return Profile(p_t, loss, gradient)
+    return Profile(P_T, loss, gradient)
 
 
 def _labels(subject):
@@ -57,12 +57,6 @@ def _labels(subject):
 
 def _size(gradient):
     return np.abs(gradient).reshape(len(gradient), -1).sum(1)
-
-
-def _factor(p_t, gamma):
-    """Focal loss's gradient over cross entropy's."""
-    rest = 1 - p_t
-    return rest**gamma - gamma * p_t * rest ** (gamma - 1) * np.log(p_t)
 
 
 def measurements(explanation):

@@ -180,10 +180,10 @@ class _Singles:
         A loss that has a floor or a ceiling is of another kind than one
         that grows as the margin does.
         """
-        far = self.value[(self.x_t == -50) & self.known]
-        less = self.value[(self.x_t == -30) & self.known]
+        far = self.value[(self.x_t == -30) & self.known]
+        less = self.value[(self.x_t == -20) & self.known]
         same = far.size == less.size > 0
-        flat = same and bool((far / less < 1.3).all())
+        flat = same and bool((far / less < 1.4).all())
         shown = [
             v
             for v in VARIANTS
@@ -244,6 +244,9 @@ class _Singles:
         known = self.known
         if alone is rules.entropy_for_probability:
             self.known = known & (self.x_t > -0.5)  # CE below 1
+        else:  # where p_t + ε exceeds 1, the loss changes its sign
+            signs = np.sign(self.value)
+            self.known = known & (signs == np.median(signs[known]))
         for start in self._starts(starts):
             found = leastsq(
                 residuals, start, full_output=True, maxfev=40 * len(start)
@@ -274,6 +277,7 @@ class _Singles:
             yield [2.0, *coded.values()]
         elif len(coded) < 2:
             yield [2.0, *coded.values()]
+            yield [4.0, *coded.values()]
 
     def _neat(self, draft, fixed):
         """The numbers as they were probably written, if those do as well."""

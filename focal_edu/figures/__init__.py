@@ -14,7 +14,7 @@ from .calibration import (
 from .clinic import (
     gradient_multipliers,
     hopeless_examples,
-    training_differences,
+    measured_profile,
 )
 from .cost import time_over_size
 from .detection import (
@@ -92,6 +92,7 @@ __all__ = [
     "losses_compared",
     "map_of_breaks",
     "masks_beside",
+    "measured_profile",
     "outputs_and_truth",
     "rarity_is_not_difficulty",
     "ratio_at_gamma",
@@ -102,7 +103,6 @@ __all__ = [
     "time_over_size",
     "trained_output_at_gamma",
     "training_curves",
-    "training_differences",
     "two_gradients_compared",
     "two_relatives",
     "two_valleys",

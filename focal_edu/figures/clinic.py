@@ -9,7 +9,6 @@ from .style import (
     BLACK,
     BLUE,
     GREEN,
-    GREY,
     ORANGE,
     PURPLE,
     VERMILION,
@@ -94,46 +93,38 @@ def hopeless_examples(figure, losses, places):
 
 
 @lesson_figure
-def training_differences(figure, differences):
-    """Return a dot for each seed: how much AP each variant loses or gains.
+def measured_profile(figure, profile):
+    """Return a loss's measured profile and gradient beside the paper's.
 
-    `differences` maps a name to one array of differences for each
-    optimiser, itself a mapping from the optimiser's name.
+    `profile` is that of a `clinic.Report`. Dots are measured, lines are the
+    focal loss that the loss is held against.
     """
-    figure.set_size_inches(8, 0.62 * len(differences) + 1.4)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    names = list(differences)
-    optimisers = list(differences[names[0]])
-    for axes, optimiser, (colour, _) in zip(
-        panels, optimisers, PENS, strict=False
+    figure.set_size_inches(8, 4)
+    panels = figure.subplots(1, 2, sharex=True)
+    titles = "loss / cross entropy", "gradient / cross entropy's"
+    for axes, rows, title in zip(
+        panels, (profile.loss, profile.gradient), titles, strict=True
     ):
-        axes.axvline(0, color=GREY, lw=1.5)
-        for row, name in enumerate(names):
-            dots = differences[name][optimiser]
+        for (name, (seen, true)), (colour, style), marker in zip(
+            rows.items(), PENS, "os", strict=False
+        ):
+            axes.plot(profile.p_t, true, style, color=colour)
             axes.plot(
-                dots,
-                np.full(len(dots), row),
-                "o",
-                color=colour,
-                alpha=0.6,
-                label=name,
+                profile.p_t, seen, marker, color=colour, label=name, ms=5
             )
-        axes.set_title(optimiser)
-        axes.set_xlabel("AP minus that of focal loss")
-    figure.suptitle(
-        "Small losses of AP, small gains: it depends on the optimiser",
-        x=0.01,
-        ha="left",
-    )
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].invert_yaxis()
+        axes.set(xlabel="p_t, probability given to the truth", title=title)
+    panels[0].legend(title="dots: measured; lines: the paper's", fontsize=11)
+    apart = [
+        name
+        for name in profile.loss
+        for rows in (profile.loss, profile.gradient)
+        if not np.allclose(*rows[name], rtol=1e-3)
+    ]
+    told = " and ".join(dict.fromkeys(apart)) or "no label"
     return (
-        "A dot for each of the seeds: average precision of a variant minus "
-        "that of focal loss on the same seed, under "
-        + " and under ".join(optimisers)
-        + ". Rows: "
-        + ", ".join(names)
-        + ". Dots left of the line rank worse than focal loss."
+        "Two panels over p_t: loss over cross entropy, and gradient over "
+        "cross entropy's. Dots are measured, lines are the paper's, for "
+        f"{' and '.join(profile.loss)}. Dots leave the lines for {told}."
     )
 
 
