@@ -349,7 +349,7 @@ def squared_error(x, y):
         ),
         (star, {"FL*"}),
         (poly, {"a power of 1 - p_t added", "gamma is 0"}),
-        (smoothed, {"label smoothing", "gamma is 0"}),
+        (smoothed, {"label smoothing", "cross entropy"}),
     ],
 )
 def test_relatives_are_named(loss, names):

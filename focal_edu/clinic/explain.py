@@ -75,7 +75,8 @@ def _count(explanation):
     if explanation is None:
         return 99
     bare = [name for name in explanation.names if name.rule is None]
-    return len(explanation.names) + len(bare) / 4
+    alike = any(name.rule is rules.alike for name in explanation.names)
+    return len(explanation.names) + len(bare) / 4 + alike / 10
 
 
 def _explanations(subject, given, claimed_task, depth):
