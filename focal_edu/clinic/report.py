@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html import escape
 
-LEFT = " style='text-align:left'"
+LEFT = " style='text-align:left;padding:1px 8px'"
 RISK = "risk"
 # What fails for reasons of its own, beside any name for the formula.
 APART = (
@@ -123,11 +123,7 @@ class Report:
         for line in self.trouble:
             yield "Note", line
         for mistake in self.mistakes:
-            yield (
-                "Computes",
-                f"{mistake}: {mistake.computes}. In training: "
-                f"{mistake.effect}",
-            )
+            yield "Computes", f"{mistake}: {mistake.computes}"
         if self.effect:
             yield "In training", self.effect
         if self.example:
@@ -144,15 +140,20 @@ class Report:
         lines += [f"  {name + ':':<14}{text}" for name, text in self._rest()]
         return "\n".join(lines)
 
+    def _background(self):
+        """Yield what each mistake does in training, and where it was seen."""
+        for mistake in self.mistakes:
+            seen = "; ".join(mistake.reported)
+            seen = f". Seen in: {seen}" if seen else ""
+            yield mistake.name, mistake.effect + seen
+
     def _rest(self):
-        """Yield what was measured, where it was seen, what holds."""
+        """Yield what was measured, what is known of it, what holds."""
         if self.facts:
             told = "; ".join(f"{name}: {seen}" for name, seen in self.facts)
             yield "Measured", told
-        for mistake in self.mistakes:
-            if mistake.reported:
-                seen = "; ".join(mistake.reported)
-                yield "Seen in", f"{mistake.name}: {seen}"
+        for name, seen in self._background():
+            yield "In training", f"{name}: {seen}"
         for finding in self.findings:
             if finding.holds == RISK:
                 yield "Risk", f"{finding.name}: {finding.seen}"
@@ -172,18 +173,17 @@ class Report:
         findings = sorted(self.findings, key=lambda f: order[f.holds])
         failing = [f for f in findings if f.holds is False]
         others = [f for f in findings if f.holds is not False]
-        seen = [
-            (mistake.name, "; ".join(mistake.reported))
-            for mistake in self.mistakes
-            if mistake.reported
-        ]
         return (
-            f"<p><b>{escape(self.title)}: {escape(self.headline)}</b></p>"
+            "<p style='margin:2px 0'>"
+            f"<b>{escape(self.title)}: {escape(self.headline)}</b></p>"
             + _paragraphs(self._notes())
             + _table("", _marked(failing))
             + _folded("What was measured", self.facts)
             + _folded("What holds, and what was not tested", _marked(others))
-            + _folded("Where it was seen", seen)
+            + _folded(
+                "What it does in training, and where it was seen",
+                [*self._background()],
+            )
         )
 
 
@@ -210,7 +210,8 @@ def _table(heading, rows):
         f"<tr><td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(seen)}</td></tr>"
         for name, seen in rows
     )
-    return f"<table><tbody>{lines}</tbody></table>" if lines else ""
+    body = f"<tbody>{lines}</tbody>"
+    return f"<table style='margin:2px 0'>{body}</table>" if lines else ""
 
 
 def _folded(heading, rows):
