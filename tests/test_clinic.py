@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from focal_edu import FocalLoss, reference
 from focal_edu.clinic import VARIANTS, build, examine
-from focal_edu.clinic.claims import REDUCTIONS, TASKS
+from focal_edu.clinic.names import REDUCTIONS
+from focal_edu.validate import TASKS
 
 ALPHAS = {"none": None, "number": 0.3, "weights": (0.2, 0.55, 0.9)}
 

@@ -11,10 +11,11 @@ NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
 MARGINS = np.array([*FAR, *NEAR])
 
 
-def usual_batch(task, labels, rng, examples=None):
+def usual_batch(task, labels, rng, examples=None, easy=False):
     """Return logits of ordinary size, and targets with every label.
 
-    `labels` are the class indices in use, out of `labels.classes`.
+    `labels` are the class indices in use, out of `labels.classes`. All
+    examples of an easy batch are right: p_t is above one half.
     """
     classes = labels.classes
     n = examples or classes + 4
@@ -23,13 +24,18 @@ def usual_batch(task, labels, rng, examples=None):
         targets = known[np.arange(n) % len(known)]
         rest = max(0, n - len(known))
         targets[n - rest :] = rng.choice(known, size=rest)
+        targets = rng.permutation(targets)
         logits = rng.normal(0, 1.5, (n, classes)).clip(-4, 4)
-        return logits, rng.permutation(targets)
+        if easy:
+            rest = np.logaddexp.reduce(logits, axis=1)
+            logits[np.arange(n), targets] = rest + rng.uniform(0, 1, n)
+        return logits, targets
     shape = (n,) if task == "binary" else (n, classes)
     targets = np.zeros(shape)
     targets[: 3 * n // 7] = 1
     targets = rng.permuted(targets, axis=0)
-    return rng.normal(0, 1.5, shape).clip(-4, 4), targets
+    logits = rng.normal(0, 1.5, shape).clip(-4, 4)
+    return np.abs(logits) * (2 * targets - 1) if easy else logits, targets
 
 
 def at_margins(task, labels, x_t, rng, truth=None):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import batches
-from .calls import Refusal, ask
+from .calls import Refusal, ask, ask_each
 
 FAR = (0.02, 1e-5)  # relative differences that are worth showing, in turn
 
@@ -24,19 +24,21 @@ class Case:
         value = claims.answer(*batch).value
         if value.ndim == 1:
             return value
-        return value.sum(1) if claims.sigmoids else value.mean(1)
+        many = self.subject.task == "multi-label"
+        return value.mean(1) if many else value.sum(1)
 
     def own(self, batch):
-        """What the loss gives each example: a mean over its labels."""
+        """What the loss gives each example: a mean over its labels.
+
+        The average that it claims is undone.
+        """
         value = self.subject.each(batch).value
-        if self.subject.task != "multi-label":
-            return value
-        labels = batch[1].shape[1]
-        divisor = {
-            "mean": labels,
-            "mean_positive": np.maximum(1, batch[1].sum(1)),
-        }.get(self.claims.reduction, 1)
-        return value * divisor / labels
+        if self.claims.reduction in ("none", "mean", "sum"):
+            many = self.subject.task == "multi-label"
+            summed = many and self.claims.reduction != "mean"
+            return value / batch[1].shape[1] if summed else value
+        whole = ask_each(self.claims.loss, self.subject.plain, *batch).value
+        return value * self.truth(batch) / np.where(whole == 0, 1, whole)
 
     def slope(self, batch):
         """The focal loss's gradient for each example alone."""

@@ -6,16 +6,21 @@ import numpy as np
 
 from .calls import Refusal, targets_first
 from .case import Case, smallest_example
-from .claims import GUESS, check_claims, task_of
-from .explain import explain, extreme_names
+from .explain import explain
+from .extremes import extreme_names
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
 from .report import Finding, Report
+from .said import GUESS, check_claims, task_of
 from .subject import close, subjects
 
 EITHER_ORDER = (
     "it answers next to the same with its arguments exchanged, so that their "
     "order cannot be told: name them, as (probabilities, targets)"
+)
+SIGMOIDS = (
+    "a sigmoid for each class, one against the rest: the paper's form for "
+    "detectors"
 )
 COMPILED = "examined as it was before torch.compile"
 
@@ -27,6 +32,11 @@ def examine(
     gamma=GUESS,
     alpha=GUESS,
     reduction=GUESS,
+    weights=None,
+    scale=1.0,
+    divisor=None,
+    smoothing=GUESS,
+    ignore_index=GUESS,
     seed=0,
 ):
     """Return a `Report` on any loss of (logits, targets).
@@ -40,7 +50,19 @@ def examine(
     gamma, alpha, reduction : optional
         What the loss claims to be, with the meanings they have in
         `focal_edu.FocalLoss`. What is not given is read from the loss's
-        attributes and defaults, else measured.
+        attributes and defaults, else measured. The reduction may also be
+        the name of one in `VARIANTS`.
+    weights : (float, float), optional
+        Of positives and of negatives, in place of α.
+    scale : float, optional
+        By which the whole is multiplied.
+    divisor : float, optional
+        A constant by which the sum is divided.
+    smoothing : float, optional
+        The share of label smoothing; else that of an attribute
+        ``label_smoothing``.
+    ignore_index : int or None, optional
+        The target that is to leave no trace; else the loss's attribute.
     seed : int, optional
         Of the random batches.
 
@@ -60,24 +82,35 @@ def examine(
             "loss must be a callable of (logits, targets), got "
             f"{type(loss).__name__}"
         )
-    task, *given = check_claims(task, gamma, alpha, reduction)
+    said = check_claims(
+        task=task,
+        gamma=gamma,
+        alpha=alpha,
+        reduction=reduction,
+        weights=weights,
+        scale=scale,
+        divisor=divisor,
+        smoothing=smoothing,
+        ignore_index=ignore_index,
+        seed=seed,
+    )
     with np.errstate(all="ignore"):
-        return _report(loss, task, given, seed)
+        return _report(loss, said)
 
 
-def _report(loss, task, given, seed):
+def _report(loss, said):
     whole, loss = loss, getattr(loss, "_orig_mod", loss)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
-    task_said = task_of(loss, task)
-    groups, trouble = subjects(loss, task_said, given[1], seed)
+    said = replace(said, task=task_of(loss, said.task))
+    groups, trouble = subjects(loss, said)
     if not groups:
         return Report("refused", trouble=trouble, title=title)
-    found = explain(loss, groups, given, task_said)
+    found = explain(loss, groups, said)
     names = extreme_names(found)
     case = Case(found.subject, found.claims)
     findings = tuple(_findings(case))
     verdict = _verdict(found.agrees, names, findings)
-    notes = (found.form_note,) if found.form_note else ()
+    notes = (SIGMOIDS,) if found.claims.sigmoids else ()
     notes += (EITHER_ORDER,) if _either_order(found.subject) else ()
     notes += (COMPILED,) if whole is not loss else ()
     return Report(

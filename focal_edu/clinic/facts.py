@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from ..validate import show
 from . import batches
 from .calls import Refusal
-from .claims import show
 from .subject import first_bad
 
 STEP = 1e-4

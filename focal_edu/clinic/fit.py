@@ -16,7 +16,7 @@ import torch
 from scipy.optimize import leastsq
 
 from . import rules
-from .calls import Answer, Refusal, ask
+from .calls import Refusal, ask
 from .names import RIGHT, VARIANTS, BuiltLoss, Variant, named
 from .subject import close
 
@@ -27,14 +27,12 @@ NORMALISED = {
     rules.over_factors_detached,
     rules.over_weighted_factors,
 }
-FLOOR = {
+SQUASHED = {rules.twice, rules.sigmoid_first, rules.softmax_first}
+FLOOR = SQUASHED | {
     rules.clipped,
     rules.shifted,
     rules.blended,
     rules.added,
-    rules.twice,
-    rules.sigmoid_first,
-    rules.softmax_first,
 }
 
 
@@ -92,18 +90,13 @@ class Model:
 
     def loss(self, **parts):
         """Return it as a callable; `parts` are rules to exchange."""
-        reduction = self.reduction
-        if isinstance(reduction, str):
-            reduction = RIGHT["reduction"][reduction]
-        else:
-            reduction = reduction.rule
         order = self.order.rule if self.order else rules.each_example
         made = {
             "probability": self.fit.rule("probability"),
             "factor": self.fit.factors,
             "order": order,
             "alpha": rules.measured,
-            "reduction": reduction,
+            "reduction": _rule(self.reduction),
         }
         kept = SimpleNamespace(table=torch.tensor(self.table))
         if self.overwritten:
@@ -189,6 +182,8 @@ class _Singles:
             for v in VARIANTS
             if self.task in v.tasks and not v.extreme and v.name not in TAKEN
         ]
+        if self.subject.form.probabilities:  # squashed twice by us, not by it
+            shown = [v for v in shown if v.rule not in SQUASHED]
         return (
             [
                 v
@@ -247,6 +242,9 @@ class _Singles:
         else:  # where p_t + ε exceeds 1, the loss changes its sign
             signs = np.sign(self.value)
             self.known = known & (signs == np.median(signs[known]))
+        if self.known.sum() < 4:
+            self.known = known
+            return None
         for start in self._starts(starts):
             found = leastsq(
                 residuals, start, full_output=True, maxfev=40 * len(start)
@@ -449,7 +447,6 @@ def models(subject, fit, expected=None):
 
 
 def _reductions(subject):
-    names = ["mean", "sum", "mean_positive"]
     wanted = [
         v
         for v in VARIANTS
@@ -458,9 +455,8 @@ def _reductions(subject):
     is_map = [v for v in wanted if v.rule is rules.class_map]
     if not subject.is_number:
         return ["none", *is_map]
-    if subject.task == "multi-class":
-        names = names[:2]
-    return names + [v for v in wanted if v not in is_map]
+    kept = [v for v in wanted if v not in is_map]
+    return ["mean", "sum", "mean_positive", *kept]
 
 
 def _columns(subject, fit, table, expected):
@@ -497,18 +493,33 @@ def _model(subject, fit, order, reduction, expected=None):
 
 
 def _share(subject, fit, reduction):
-    """The part of an element's loss that is left of a single example's."""
-    outputs = subject.labels.classes if subject.task == "multi-label" else 1
-    rule = getattr(reduction, "rule", None)
-    if reduction == "mean" or rule in {rules.mean_over_labels, *NORMALISED}:
-        return 1 / outputs
-    if rule is rules.mean_over_classes:
-        return 1 / subject.labels.classes
-    if rule is rules.over_positives_and_one and fit.pairs:
-        return np.array([[1.0], [1 / (outputs + 1)]])
-    if reduction == "mean_positive" and fit.pairs:
-        return np.array([[1.0], [1 / outputs]])
-    return 1.0
+    """The part of an element's loss that is left of a single example's.
+
+    By label, or by class: what the reduction makes of an example of ones.
+    """
+    classes, rule = subject.labels.classes, _rule(reduction)
+    by_label = fit.pairs
+    shape = (1, classes) if subject.task == "multi-label" else (1,)
+    shares = []
+    for label in (0.0, 1.0) if by_label else range(classes):
+        targets = torch.full(shape, label)
+        ones, positive = torch.ones(shape).double(), targets > 0
+        if subject.task == "multi-class":
+            targets = targets.long()
+        if by_label and subject.task == "multi-class":
+            ones = torch.ones(1, classes).double()
+            positive = torch.arange(classes)[None] == targets[:, None]
+        truth = rules.Truth(ones, ones, positive)
+        batch = rules.Batch(ones, targets, classes, by_label)
+        left = rule(ones, ones, truth, batch, lambda _, ones=ones: ones)
+        shares.append(float(left.sum() / ones.numel()))
+    return np.array(shares)[:, None] if by_label else np.array(shares)
+
+
+def _rule(reduction):
+    if isinstance(reduction, str):
+        return RIGHT["reduction"][reduction]
+    return reduction.rule
 
 
 def _relative_weights(subject, fit):
@@ -547,7 +558,7 @@ def _with_another_divisor(subject, fit):
     if not subject.is_number:
         return []
     total = Model(fit, None, "sum", fit.table)
-    form, seen = _plain(subject), []
+    form, seen = subject.plain, []
     for batch, answer in zip(subject.batches, subject.answers, strict=True):
         ours = ask(total.loss(), form, *batch)
         divisor = float(ours.value / answer.value)
@@ -574,7 +585,7 @@ def _with_another_divisor(subject, fit):
 
 def agrees(subject, model):
     """Whether the loss said, call after call, what the model says."""
-    made, form = model.loss(), _plain(subject)
+    made, form = model.loss(), subject.plain
     for batch, theirs in zip(subject.batches, subject.answers, strict=True):
         try:
             ours = ask(made, form, *batch)
@@ -587,27 +598,19 @@ def agrees(subject, model):
     return True
 
 
-def _plain(subject):
-    """How our own losses are called for the same task."""
-    from .calls import Form
-
-    return Form(subject.task, integer=subject.task == "multi-class")
-
-
-def over_the_batch(subject, gamma, tables):
+def over_the_batch(subject, gamma, alpha):
     """Return the `Model` of a softmax along axis 0, where singles give 0."""
+    if subject.alone is None or np.abs(subject.alone.value).max() > 1e-6:
+        return None
+    tables = [np.ones(subject.labels.classes)]
+    tables += [np.array(alpha)] if isinstance(alpha, tuple) else []
     variant = named("softmax over the batch")
-    for table, reduction in product(tables, _reductions(subject)):
+    for table, reduction, detached in product(
+        tables, _reductions(subject), (False, True)
+    ):
         fit = Fit(variant, None, rules.each_example, gamma, {}, table, 0.0)
-        for detached in (False, True):
-            fit = replace(fit, detached=detached)
-            model = _model(subject, fit, None, reduction)
-            if model and agrees(subject, model):
-                return model
+        fit = replace(fit, detached=detached)
+        model = _model(subject, fit, None, reduction)
+        if model and agrees(subject, model):
+            return model
     return None
-
-
-def slope_of(fit, subject):
-    """The single examples' answers as the fit has them."""
-    data = _Singles(subject, subject.accompanied)
-    return Answer(data.value, data._slopes(fit), torch.float64)

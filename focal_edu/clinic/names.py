@@ -18,6 +18,7 @@ ELEMENTWISE = ("binary", "multi-label")
 CLASSES = ("multi-class",)
 ONE_ANSWER = ("binary", "multi-class")
 WEIGHTED = ("number", "weights")
+REDUCTIONS = ("mean", "sum", "none", "mean_positive")
 
 
 @dataclass(frozen=True)

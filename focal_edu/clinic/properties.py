@@ -12,8 +12,8 @@ import torch
 
 from .batches import usual_batch
 from .calls import Refusal, ask, fresh, value_of
-from .claims import ignore_index, with_gamma
 from .report import RISK, apart
+from .said import with_gamma
 from .subject import close, first_bad
 
 
@@ -132,6 +132,11 @@ def examples_do_not_mix(case):
     moved = logits.copy()
     moved[0] = moved[0][::-1] if moved.ndim > 1 else -moved[0]
     after = ask(case.subject.copy(), case.subject.form, moved, targets)
+    claimed = [
+        case.claims.answer(x, targets).gradient[1:] for x in (logits, moved)
+    ]
+    if not close(*claimed, 1e-6):
+        return None, "the average claimed mixes them"
     same = close(
         case.subject.answer.gradient[1:],
         after.gradient[1:],
@@ -347,7 +352,7 @@ def _as_images(tensor):
 
 
 def ignored_targets_leave_no_trace(case):
-    subject, index = case.subject, ignore_index(case.subject.loss)
+    subject, index = case.subject, case.claims.ignore_index
     if subject.task != "multi-class" or subject.form.one_hot:
         return None, "asked of losses of class indices"
     logits, targets = subject.batch
@@ -355,9 +360,14 @@ def ignored_targets_leave_no_trace(case):
     some[::2] = -100 if index is None else index
     try:
         kept = subject.ask((logits[1::2], targets[1::2])).value.sum()
-        seen = subject.ask((logits, some)).value.sum()
     except Refusal:
-        return None, "it takes no ignored targets, or no batch of this size"
+        return None, "it takes no batch of this size"
+    try:
+        seen = subject.ask((logits, some)).value.sum()
+    except Refusal as refusal:
+        if index in (None, -100):  # PyTorch's default, which claims nothing
+            return None, "it takes no ignored targets"
+        return False, f"with target {index} {refusal}"
     if close(seen, kept, subject.rtol):
         return True, ""
     one, other = apart(seen, kept)

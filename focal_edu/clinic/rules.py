@@ -29,7 +29,7 @@ def batch_of(logits, targets):
 def stable(batch):
     """p_t = σ(x_t), with x_t the margin of the truth over the rest."""
     x_t = _margin(batch)
-    return Truth(-F.softplus(-x_t), -F.softplus(x_t), _positive(batch))
+    return Truth(F.logsigmoid(x_t), F.logsigmoid(-x_t), _positive(batch))
 
 
 def rounded(batch):
@@ -104,7 +104,7 @@ def over_the_batch(batch):
 def one_against_rest(batch):
     """A sigmoid for each class, its negatives counted too."""
     x_t = batch.logits * (2 * one_hot(batch) - 1)
-    return Truth(-F.softplus(-x_t), -F.softplus(x_t), one_hot(batch) > 0)
+    return Truth(F.logsigmoid(x_t), F.logsigmoid(-x_t), one_hot(batch) > 0)
 
 
 def stretched(batch, scale, shift):
@@ -353,7 +353,8 @@ def measured(kept, truth, batch):
 
 
 def unreduced(elements, weights, truth, batch, factor):
-    return elements
+    parts = elements.ndim == 2 and truth.positive.shape[1:] == (1,)
+    return elements.sum(1) if parts and elements.shape[1] > 1 else elements
 
 
 def mean(elements, weights, truth, batch, factor):

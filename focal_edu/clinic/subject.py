@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from .calls import (
     EXCHANGED,
     FORMS,
     Answer,
+    Form,
     Refusal,
     ask,
     ask_each,
     fresh,
     targets_first,
 )
-from .claims import GUESS, can_have, ignored_class, numbers_of_classes
+from .said import can_have, ignore_index, numbers_of_classes, unset
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 HOPELESS = -500.0
@@ -61,6 +62,11 @@ class Subject:
     @property
     def task(self):
         return self.form.task
+
+    @property
+    def plain(self):
+        """How a loss of ours is called for the same task."""
+        return Form(self.task, integer=self.task == "multi-class")
 
     @property
     def is_number(self):
@@ -187,17 +193,24 @@ class Subject:
 def meet(loss, form, labels, seed):
     """Return the `Subject`, or raise `Refusal` where it does not answer."""
     rng = np.random.default_rng(seed)
-    one = batches.usual_batch(form.task, labels, rng)
-    two = batches.usual_batch(form.task, labels, rng, labels.classes + 7)
-    copy, asked = fresh(loss, form.dtype), (one, two, one)
-    try:
-        answers = tuple(ask(copy, form, *batch) for batch in asked)
-    except Refusal:  # perhaps of that size only
-        two = batches.usual_batch(form.task, labels, rng)
+    usual = partial(batches.usual_batch, form.task, labels, rng)
+    for other, easy in (
+        (labels.classes + 7, False),
+        (None, False),  # it may be of one size only,
+        (labels.classes + 7, True),  # or of no number where p_t is small
+    ):
+        one, two = usual(easy=easy), usual(other, easy=easy)
         copy, asked = fresh(loss, form.dtype), (one, two, one)
-        answers = tuple(ask(copy, form, *batch) for batch in asked)
-    if not answers[0].finite:
-        raise Refusal("it is NaN or infinite on inputs of ordinary size")
+        try:
+            answers = tuple(ask(copy, form, *batch) for batch in asked)
+        except Refusal as refusal:
+            refused = refusal
+            continue
+        if answers[0].finite:
+            break
+        refused = Refusal("it is NaN or infinite on inputs of ordinary size")
+    else:
+        raise refused
     first = answers[0].gradient
     rtol, can_be_told = 1e-7, True
     for nudge, coarser in NUDGES:
@@ -245,14 +258,14 @@ def first_bad(subject, sign, dtype, loss=None):
     return f"{bad(high)} at a margin of {sign * high} and beyond"
 
 
-def subjects(loss, task, alpha, seed):
+def subjects(loss, said):
     """Return groups of subjects, likeliest first, and why others failed.
 
     Several labels are tried where one is not explained, and the other
     order of arguments where nothing is, or first where names ask for it.
     """
-    usual, trouble = _answering(loss, task, alpha, seed, FORMS)
-    turned, _ = _answering(loss, task, alpha, seed, EXCHANGED)
+    usual, trouble = _answering(loss, said, FORMS)
+    turned, _ = _answering(loss, said, EXCHANGED)
     one_label = any(item.task == "binary" for item in usual)
     many = [i for i in usual if one_label and i.task == "multi-label"]
     likely = [i for i in usual if all(i is not other for other in many)]
@@ -262,16 +275,18 @@ def subjects(loss, task, alpha, seed):
     return [group for group in groups if group], trouble
 
 
-def _answering(loss, task, alpha, seed, forms):
+def _answering(loss, said, forms):
     """A subject for each form of call that answers; why others do not."""
     found, trouble = {}, {}
-    for classes in numbers_of_classes(loss, alpha):
-        labels = Labels.of(classes, ignored_class(loss, classes))
+    index = ignore_index(loss, said)
+    for classes in numbers_of_classes(loss, said.alpha):
+        ignored = index if classes > 2 and not unset(index) else None
+        labels = Labels.of(classes, ignored)
         for form in forms:
-            if task not in (GUESS, form.task):
-                continue
-            if can_have(form.task, alpha):
-                _try_form(loss, form, labels, seed, found, trouble)
+            if said.task in (form.task, "guess") and can_have(
+                form.task, said.alpha
+            ):
+                _try_form(loss, form, labels, said.seed, found, trouble)
         forms = [f for f in forms if f.task == "multi-class" and f.integer]
         if found:
             break

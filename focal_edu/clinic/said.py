@@ -1,0 +1,243 @@
+"""What is claimed of a loss, and what a loss says of itself."""
+
+import functools
+import inspect
+from dataclasses import dataclass, replace
+from itertools import product
+from numbers import Integral, Real
+
+import torch
+
+from ..validate import TASKS, check_alpha, check_class_alpha, check_gamma
+from .calls import fresh
+from .names import REDUCTIONS, VARIANTS
+
+GUESS = "guess"
+
+
+@dataclass(frozen=True)
+class Said:
+    """The claims that `examine` takes, `GUESS` for those that are not made.
+
+    `read` names the claims that the loss makes itself, by an attribute or
+    a default.
+    """
+
+    task: str = GUESS
+    gamma: object = GUESS
+    alpha: object = GUESS
+    reduction: str = GUESS
+    scale: float = 1.0
+    smoothing: object = GUESS
+    ignore_index: object = GUESS
+    seed: int = 0
+    read: tuple = ()
+
+    def made(self, name):
+        """Whether a claim was made, one way or the other."""
+        return not unset(getattr(self, name))
+
+
+def unset(claim):
+    """Return whether a claim was not made."""
+    return isinstance(claim, str) and claim == GUESS
+
+
+def check_claims(
+    *,
+    task,
+    gamma,
+    alpha,
+    reduction,
+    weights,
+    scale,
+    divisor,
+    smoothing,
+    ignore_index,
+    seed,
+):
+    """Return `Said`, with α as None, number or tuple, or raise.
+
+    Two weights are an α and a scale, a divisor is a scale of the sum.
+    """
+    if not unset(task) and task not in TASKS:
+        raise ValueError(f"task must be one of {TASKS}, got {task!r}")
+    scale = _positive("scale", scale)
+    if weights is not None:
+        if not unset(alpha):
+            raise ValueError("weights and alpha must not both be given")
+        positive, negative = (_positive("weights", w) for w in weights)
+        alpha = positive / (positive + negative)
+        scale *= positive + negative
+    if divisor is not None:
+        if reduction not in (GUESS, "sum"):
+            raise ValueError(
+                f"reduction must be 'sum' beside a divisor, got {reduction!r}"
+            )
+        reduction, scale = "sum", scale / _positive("divisor", divisor)
+    averages = [v.name for v in VARIANTS if v.part == "reduction"]
+    if reduction not in (GUESS, *REDUCTIONS, *averages):
+        raise ValueError(
+            f"reduction must be one of {REDUCTIONS}, or of {averages}, got "
+            f"{reduction!r}"
+        )
+    if reduction == "mean_positive" and task == "multi-class":
+        raise ValueError(
+            "reduction='mean_positive' needs positives and negatives: it is "
+            "for binary and multi-label losses"
+        )
+    gamma = gamma if isinstance(gamma, str) else check_gamma(gamma)
+    if isinstance(gamma, str) and not unset(gamma):
+        raise TypeError(f"gamma must be a number, got {gamma!r}")
+    if not unset(smoothing) and not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must lie in [0, 1), got {smoothing}")
+    return Said(
+        task,
+        gamma,
+        _alpha(alpha, task),
+        reduction,
+        scale,
+        smoothing,
+        ignore_index,
+        seed,
+    )
+
+
+def can_have(task, alpha):
+    """Return whether a loss for this task can have the α given."""
+    try:
+        _alpha(alpha, task)
+    except (TypeError, ValueError):
+        return False
+    return task != "binary" or not isinstance(alpha, tuple)
+
+
+def read_from(loss, task, said):
+    """Return `said`, completed by what the loss has of its own."""
+    found = {
+        "gamma": _read_gamma(loss),
+        "alpha": _read_alpha(loss, task),
+        "reduction": _one_of(loss, "reduction", REDUCTIONS),
+        "smoothing": _read_smoothing(loss),
+        "ignore_index": ignore_index(loss, said),
+    }
+    own = {k: v for k, v in found.items() if not (said.made(k) or unset(v))}
+    return replace(said, **own, read=tuple(own))
+
+
+def with_gamma(loss, gamma):
+    """Return the loss with another γ, or None where it cannot be set."""
+    if isinstance(getattr(loss, "gamma", None), Real):
+        other = fresh(loss)
+        try:
+            other.gamma = gamma
+        except Exception:
+            return None
+        return None if other is loss else other
+    if "gamma" in _parameters(loss):
+        return functools.partial(loss, gamma=gamma)
+    return None
+
+
+def task_of(loss, task):
+    """Return the task given, or the one that the loss says it is for."""
+    return _one_of(loss, "task_type", TASKS) if unset(task) else task
+
+
+def numbers_of_classes(loss, alpha):
+    """Return C as α or the loss has it; else 3, then others to try."""
+    for known in (alpha, _read_alpha(loss, "multi-class")):
+        if isinstance(known, tuple):
+            return (len(known),)
+    for name in ("num_classes", "num_class", "classes", "n_classes"):
+        value = _read(loss, name)
+        if isinstance(value, int) and 2 <= value <= 1000:
+            return (value,)
+    return 3, 2, *range(4, 21)
+
+
+def ignore_index(loss, said):
+    """Return the ignored target, None for none, or `GUESS` if unsaid."""
+    value = said.ignore_index
+    value = _read(loss, "ignore_index") if unset(value) else value
+    is_index = isinstance(value, Integral) and not isinstance(value, bool)
+    missing = GUESS if unset(said.ignore_index) else None
+    return int(value) if is_index else missing
+
+
+def _positive(name, number):
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{name} must be a number, got {number!r}")
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{name} must be finite and > 0, got {number}")
+    return float(number)
+
+
+def _alpha(alpha, task):
+    if unset(alpha):
+        return GUESS
+    size = len(alpha) if hasattr(alpha, "__len__") else None
+    if task in (GUESS, "multi-class") and not isinstance(alpha, Real):
+        return check_class_alpha(alpha, size or 0)
+    return check_alpha(alpha, size)
+
+
+def _parameters(loss):
+    try:
+        return inspect.signature(loss).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _read(loss, name):
+    """An attribute of the loss, or a default of its signature."""
+    owner = getattr(loss, "__self__", loss)
+    if hasattr(owner, name):
+        return getattr(owner, name)
+    default = getattr(_parameters(loss).get(name), "default", None)
+    return None if default is inspect.Parameter.empty else default
+
+
+def _one_of(loss, name, choices):
+    read = _read(loss, name)
+    return read if isinstance(read, str) and read in choices else GUESS
+
+
+def _read_gamma(loss):
+    try:
+        return check_gamma(_read(loss, "gamma"))
+    except (TypeError, ValueError):
+        return GUESS
+
+
+def _read_smoothing(loss):
+    share = _read(loss, "label_smoothing")
+    known = isinstance(share, Real) and 0 <= share < 1
+    return float(share) if known else GUESS
+
+
+def _read_alpha(loss, task):
+    """The α that a loss, or a module in it, carries.
+
+    None, −1 and 1, by which many mean "no α", say nothing; a sequence of
+    one number is that number.
+    """
+    is_module = isinstance(loss, torch.nn.Module)
+    parts = [loss, *(loss.children() if is_module else ())]
+    for part, name in product(parts, ("alpha", "weight")):
+        value = _read(part, name)
+        if isinstance(value, torch.Tensor):
+            value = value.tolist()
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        if value is None or (
+            isinstance(value, Real) and (value < 0 or value == 1)
+        ):
+            continue
+        try:
+            alpha = _alpha(value, task)
+        except (TypeError, ValueError):
+            continue
+        if task != "binary" or not isinstance(alpha, tuple):
+            return alpha
+    return GUESS

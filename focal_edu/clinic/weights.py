@@ -1,0 +1,202 @@
+"""From a table of weights to an α, and names for what α does not explain."""
+
+from itertools import chain
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from ..validate import show
+from . import rules
+from .names import VARIANTS, Variant, named
+from .said import unset
+
+TOGETHER = (rules.crossed_weights, rules.weighted_last)
+
+
+def explanations(subject, model, said):
+    """Yield pairs of an α to claim and names for what differs from it."""
+    pairs, alpha = model.fit.pairs, said.alpha
+    table = model.table if pairs else model.table[list(subject.labels.used)]
+    table = table + 0.0
+    if not table.any():
+        yield (None if unset(alpha) else alpha), ()
+        return
+    together = pairs and model.order and model.order.rule in TOGETHER
+    guesses = list(_guesses(subject, model, table))
+    if unset(alpha):
+        tried = guesses
+    else:
+        own = ((alpha, rule) for rule in _rules(subject, model, alpha))
+        others = (
+            (value, rule)
+            for value, rule in guesses
+            if rule is None
+            and value is not None
+            and (_kind(value) == "number" or _kind(alpha) == "weights")
+        )
+        tried = chain(own, others)
+    for value, variant in tried:
+        own = expected(subject, pairs, variant, value) * said.scale
+        seen = table
+        if together:
+            own, seen = (t.mean(1, keepdims=True) for t in (own, seen))
+        names = _left_over(subject, model, seen, own)
+        if names is None:
+            continue
+        names = (variant, *names) if variant else names
+        if unset(alpha) or value == alpha:
+            yield value, names
+        else:
+            yield alpha, (claim("alpha", value, alpha), *names)
+    yield (None if unset(alpha) else alpha), (_others(table),)
+
+
+def expected(subject, pairs, variant, alpha):
+    """Return the weights that a variant, or else the paper, makes of α."""
+    kept, classes = SimpleNamespace(alpha=alpha), subject.labels.classes
+    targets = torch.tensor(subject.labels.used)
+    positive, multi_class = targets > 0, subject.task == "multi-class"
+    if pairs:
+        columns = 1 if subject.task == "binary" else classes
+        positive = torch.tensor([[False], [True]]).expand(2, columns)
+        targets = torch.zeros(2).long() if multi_class else positive.double()
+    log_p = torch.zeros(positive.shape, dtype=torch.float64)
+    batch = rules.Batch(log_p, targets, classes, multi_class)
+    rule = variant.rule if variant else rules.paired
+    return rule(kept, rules.Truth(log_p, log_p, positive), batch).numpy()
+
+
+def claim(name, value, wanted):
+    """Return the name of a number that is not the one claimed."""
+    return Variant(
+        f"{name} is {show(value)}",
+        "claim",
+        None,
+        f"the focal loss of another {name}: not {show(wanted)}",
+        "you tune a number that is not the one in use",
+    )
+
+
+def _kind(alpha):
+    if alpha is None:
+        return "none"
+    return "weights" if isinstance(alpha, tuple) else "number"
+
+
+def _rules(subject, model, alpha):
+    """What an α may be made of: the paper's rule first."""
+    one_for_many = subject.task == "multi-class" and not model.fit.pairs
+    if not (one_for_many and _kind(alpha) == "number"):
+        yield None
+    for variant in VARIANTS:
+        if (
+            variant.part == "alpha"
+            and variant.rule is not rules.overwritten
+            and subject.task in variant.tasks
+            and _kind(alpha) in variant.alpha
+        ):
+            yield variant
+
+
+def _guesses(subject, model, table):
+    """The α that the weights themselves suggest."""
+    yield None, None
+    size = np.abs(table)
+    first, even = float(size.flat[0]), np.ptp(size) < 1e-6 * size.max()
+    if even:
+        divisor = model.reduction == "sum" and _whole(first)
+        if first < 1 and not divisor and not model.relative:
+            name = "both" if model.fit.pairs else "every class"
+            yield _written(first), named(f"alpha to {name}")
+    elif model.fit.pairs:
+        alpha = tuple(map(_written, size[1] / size.sum(0)))
+        yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None
+    else:
+        every = np.ones(subject.labels.classes)
+        every[list(subject.labels.used)] = size
+        yield tuple(map(_written, every)), None
+
+
+def _left_over(subject, model, table, own):
+    """Names for the ratio of two tables; None where there are none."""
+    table, own = np.broadcast_arrays(table, own)
+    rtol = max(1e-6, 100 * subject.rtol)
+    if ((own == 0) != (np.abs(table) < 1e-12)).any() or not own.any():
+        return None
+    ratio = np.where(own == 0, np.nan, table / np.where(own == 0, 1, own))
+    lost = (named("minus sign lost"),) if np.nanmax(ratio) < 0 else ()
+    rows = np.abs(ratio) if model.fit.pairs else np.abs(ratio)[None]
+    rows = [row[np.isfinite(row)] for row in rows]
+    rows = [row for row in rows if row.size]
+    uneven = any(np.ptp(row) > rtol * row.max() for row in rows)
+    if uneven or not rows or (np.nanmin(ratio) < 0 and not lost):
+        return None
+    first, last = rows[0][0], rows[-1][0]
+    if model.relative:
+        first, last = 1.0, last / first
+    boost = ()
+    if abs(last - first) > rtol * first:
+        boost = (_pos_weight(last / first, model),)
+    if abs(first - 1) > rtol:
+        boost = (*boost, _scaled(first, model))
+    return (*lost, *boost)
+
+
+def _whole(weight):
+    return abs(1 / weight - round(1 / weight)) < 1e-6 * abs(1 / weight)
+
+
+def _scaled(ratio, model):
+    detail = ""
+    if model.reduction == "sum" and _whole(ratio) and ratio < 1:
+        detail = f"the sum over a constant {round(1 / ratio)}, not a mean"
+    elif model.fit.pairs and np.ptp(model.table[:, 0]) > 1e-6:
+        detail = _both(model.table)
+    return Variant(
+        f"scaled by {ratio:.4g}",
+        "alpha",
+        None,
+        f"{ratio:.4g} times the focal loss",
+        "the learning rate changes, and nothing else does",
+        detail=detail,
+    )
+
+
+def _pos_weight(boost, model):
+    return Variant(
+        f"pos_weight is {boost:.4g}",
+        "alpha",
+        None,
+        f"{boost:.4g} for positives, beside the weights claimed",
+        "the balance is set by another number than α",
+        detail=_both(model.table),
+    )
+
+
+def _both(table):
+    negative, positive = np.abs(table[:, 0])
+    whole = negative + positive
+    return (
+        f"weights {positive:.4g} for positives and {negative:.4g} for "
+        f"negatives: alpha {positive / whole:.4g}, scaled by {whole:.4g}"
+    )
+
+
+def _others(table):
+    shown = ", ".join(show(tuple(row)) for row in np.atleast_2d(table))
+    one = table.ndim == 2 and table.shape[1] == 1
+    return Variant(
+        "other weights",
+        "alpha",
+        None,
+        "weights that no α gives",
+        "the balance is set by other numbers than α",
+        detail=_both(table) if one else shown,
+    )
+
+
+def _written(weight):
+    """The five decimals that a weight was probably written with."""
+    near = round(float(weight), 5)
+    return near if abs(near - weight) < 1e-7 else float(weight)
