@@ -60,7 +60,8 @@ class Explanation:
 def _cost(names):
     bare = sum(name.rule is None for name in names)
     alike = any(name.rule is rules.alike for name in names)
-    return len(names) + bare / 4 + alike / 10
+    unnamed = any(name.name == weights.OTHERS for name in names)
+    return len(names) + bare / 4 + alike / 10 + unnamed
 
 
 def explain(loss, groups, said):

@@ -12,6 +12,7 @@ from . import batches, rules
 from .calls import Refusal, ask_each
 from .names import VARIANTS
 
+FARTHEST = (110, 150)
 SIGNS = np.array([1, -1, 1, -1, 1, -1])
 
 
@@ -24,67 +25,77 @@ def extreme_names(explanation):
     ranges = [
         (8, 25, subject.form.dtype),
         (20, 80, torch.float32),
-        (110, 150, torch.float32),
+        (*FARTHEST, torch.float32),
     ]
-    if "eps" in model.fit.numbers and model.fit.probability:
-        # about the cut, where one way of cutting shows
-        cut = -np.log(model.fit.numbers["eps"])
-        ranges.append((cut - 1, cut + 1, subject.form.dtype))
-    rng, cases = np.random.default_rng(subject.seed + 1), []
-    for low, high, dtype in ranges:
-        batch = batches.at_margins(
-            subject.task,
-            subject.labels,
-            rng.uniform(low, high, len(SIGNS)) * SIGNS,
-            rng,
-        )
-        try:
-            cases.append((batch, dtype, subject.each(batch, dtype)))
-        except Refusal:
-            return explanation.names
+    rng = np.random.default_rng(subject.seed + 1)
+
+    def case(low, high, dtype):
+        x_t = rng.uniform(low, high, len(SIGNS)) * SIGNS
+        batch = batches.at_margins(subject.task, subject.labels, x_t, rng)
+        return batch, dtype, subject.each(batch, dtype)
+
+    numbers = model.fit.numbers
+    try:
+        cases = [case(*where) for where in ranges]
+        if not model.fit.probability:
+            numbers = numbers | {"eps": _floor(model, subject, *cases[-1])}
+        if 0 < numbers.get("eps", 0) < 1e-2:
+            # about the cut, where one way of cutting shows
+            cut = -np.log(numbers["eps"])
+            cases.append(case(cut - 1, cut + 1, subject.form.dtype))
+    except Refusal:
+        return explanation.names
     for extra in tries:
-        parts = {v.part: _with_numbers(v, model.fit) for v in extra}
+        parts = {v.part: _with_numbers(v, numbers) for v in extra}
         made = model.loss(**parts)
         if all(_agree(made, subject, *case) for case in cases):
-            return _exchanged(explanation.names, extra)
+            return _exchanged(explanation.names, extra, numbers)
     return explanation.names
 
 
 def _tries(fit, task):
     """Combinations of extreme variants that may stand beside a fit."""
-    own = [v for v in VARIANTS if v.extreme and task in v.tasks]
-    cut = fit.probability and fit.probability.rule is rules.clipped
-    probabilities = [
-        v
-        for v in own
-        if v.part == "probability"
-        and bool(v.numbers) == bool(cut)
-        and (cut or not fit.probability)
-    ]
-    factors = [v for v in own if v.part == "factor"]
+    own = [v for v in VARIANTS if task in v.tasks and v.part == "probability"]
+    if not fit.probability:  # an ε may be too small to show before
+        small = [v for v in own if v.numbers.keys() == {"eps"}]
+        own = [v for v in own if v.extreme and not v.numbers]
+        own += [v for v in small if not v.extreme]
+    elif fit.probability.rule is rules.clipped:
+        own = [v for v in own if v.extreme and v.numbers]
+    else:
+        own = []
+    factors = [v for v in VARIANTS if v.extreme and v.part == "factor"]
     factors = [] if fit.factor or fit.detached else factors
-    pairs = product([None, *probabilities], [None, *factors])
+    pairs = product([None, *own], [None, *factors])
     return sorted(([v for v in pair if v] for pair in pairs), key=len)
 
 
-def _with_numbers(variant, fit):
-    return partial(
-        variant.rule, **{name: fit.numbers[name] for name in variant.numbers}
-    )
+def _with_numbers(variant, numbers):
+    return partial(variant.rule, **{k: numbers[k] for k in variant.numbers})
 
 
-def _exchanged(names, extra):
+def _floor(model, subject, batch, dtype, seen):
+    """The ε that would cap the loss where it was capped."""
+    ours = ask_each(model.loss(), subject.plain, *batch, dtype).value
+    right = rules.stable(rules.batch_of(*map(torch.tensor, batch)))
+    margin = -right.log_p.reshape(len(ours), -1).mean(1).numpy()
+    far = margin > FARTHEST[0] / 2
+    capped = np.median((seen.value / ours * margin)[far])
+    return float(np.exp(-capped)) if np.isfinite(capped) else 0.0
+
+
+def _exchanged(names, extra, numbers):
     """The names with `extra`; clipping the other way takes its place."""
     for variant in extra:
-        if not variant.numbers:
+        cut = [name for name in names if name.rule is rules.clipped]
+        if variant.numbers and not cut:
+            eps = f"ε = {numbers['eps']:.3g}"
+            variant = replace(variant, detail=eps)
+        if variant.numbers and cut:
+            variant = replace(variant, detail=cut[0].detail)
+            names = tuple(variant if name in cut else name for name in names)
+        else:
             names = (*names, variant)
-            continue
-        names = tuple(
-            replace(variant, detail=name.detail)
-            if name.rule is rules.clipped
-            else name
-            for name in names
-        )
     return names
 
 

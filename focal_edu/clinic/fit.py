@@ -22,6 +22,18 @@ from .subject import close
 
 MANY = 12  # outputs beyond which they are not told apart
 TAKEN = {"p_t detached", "gamma multiplied", "cross entropy"}
+# The numbers at which a variant changes nothing.
+NEUTRAL = {
+    "eps": 0.0,
+    "scale": 1.0,
+    "shift": 0.0,
+    "share": 0.0,
+    "margin": 0.0,
+    "negative": None,
+    "beta": None,
+    "epsilon": 0.0,
+    "threshold": None,
+}
 NORMALISED = {
     rules.over_factors,
     rules.over_factors_detached,
@@ -173,10 +185,6 @@ class _Singles:
         A loss that has a floor or a ceiling is of another kind than one
         that grows as the margin does.
         """
-        far = self.value[(self.x_t == -30) & self.known]
-        less = self.value[(self.x_t == -20) & self.known]
-        same = far.size == less.size > 0
-        flat = same and bool((far / less < 1.4).all())
         shown = [
             v
             for v in VARIANTS
@@ -190,10 +198,19 @@ class _Singles:
                 for v in shown
                 if v.part == "probability"
                 and v.rule is not rules.over_the_batch
-                and (v.rule in FLOOR) == bool(flat)
+                and (v.rule in FLOOR) == self.flat
             ],
             [v for v in shown if v.part == "factor"],
         )
+
+    @property
+    def flat(self):
+        """Whether the loss has stopped growing with the margin far out."""
+        far = self.value[(self.x_t == -30) & self.known]
+        less = self.value[(self.x_t == -20) & self.known]
+        same = far.size == less.size > 0
+        near = (self.known & (self.x_t == -5)).any()
+        return bool(same and near and (far / less < 1.4).all())
 
     def look_at_all_outputs_alike(self):
         """Leave out what tells outputs apart: they may not add up."""
@@ -258,7 +275,11 @@ class _Singles:
         if not worst < 1 or max(map(abs, found)) > 100:
             return None
         draft = replace(draft, table=self._as_table(table), residual=worst)
-        return self._with_slope(self._neat(draft, fixed))
+        draft = self._neat(draft, fixed)
+        neutral = [NEUTRAL[k] == x for k, x in draft.numbers.items()]
+        if neutral and all(neutral):  # another variant explains as much
+            return None
+        return self._with_slope(draft)
 
     def _starts(self, numbers):
         """Where to begin: at the slope of loss over CE between two points."""
@@ -269,6 +290,12 @@ class _Singles:
             steepness = np.logaddexp(0, 3.0) - np.logaddexp(0, -0.3)
             slope = np.log(near[0][-1] / near[1][-1]) / steepness
         coded = {k: _coded(k, x) for k, x in numbers.items()}
+        if self.flat and "eps" in coded:  # what is left far out says which
+            far, near = (
+                np.abs(self.value[self.known & (self.x_t == x)])
+                for x in (-30, -5)
+            )
+            coded["eps"] = -5 * float(far[-1] / near[-1])
         yield [float(np.clip(slope, 0, 12)), *coded.values()]
         if "scale" in coded:
             coded |= {"scale": (slope + 1) / 3, "shift": 0.0}

@@ -11,6 +11,7 @@ from . import rules
 from .names import VARIANTS, Variant, named
 from .said import unset
 
+OTHERS = "other weights"
 TOGETHER = (rules.crossed_weights, rules.weighted_last)
 
 
@@ -41,10 +42,9 @@ def explanations(subject, model, said):
         seen = table
         if together:
             own, seen = (t.mean(1, keepdims=True) for t in (own, seen))
-        names = _left_over(subject, model, seen, own)
+        names = _left_over(subject, model, seen, own, variant)
         if names is None:
             continue
-        names = (variant, *names) if variant else names
         if unset(alpha) or value == alpha:
             yield value, names
         else:
@@ -118,8 +118,8 @@ def _guesses(subject, model, table):
         yield tuple(map(_written, every)), None
 
 
-def _left_over(subject, model, table, own):
-    """Names for the ratio of two tables; None where there are none."""
+def _left_over(subject, model, table, own, variant):
+    """Names for a variant and the ratio left; None where there are none."""
     table, own = np.broadcast_arrays(table, own)
     rtol = max(1e-6, 100 * subject.rtol)
     if ((own == 0) != (np.abs(table) < 1e-12)).any() or not own.any():
@@ -135,12 +135,14 @@ def _left_over(subject, model, table, own):
     first, last = rows[0][0], rows[-1][0]
     if model.relative:
         first, last = 1.0, last / first
-    boost = ()
+    names = (variant, *lost) if variant else lost
     if abs(last - first) > rtol * first:
-        boost = (_pos_weight(last / first, model),)
+        if variant:
+            return None
+        names += (_pos_weight(last / first, model),)
     if abs(first - 1) > rtol:
-        boost = (*boost, _scaled(first, model))
-    return (*lost, *boost)
+        names += (_scaled(first, model),)
+    return names
 
 
 def _whole(weight):
@@ -187,7 +189,7 @@ def _others(table):
     shown = ", ".join(show(tuple(row)) for row in np.atleast_2d(table))
     one = table.ndim == 2 and table.shape[1] == 1
     return Variant(
-        "other weights",
+        OTHERS,
         "alpha",
         None,
         "weights that no α gives",

@@ -1,0 +1,443 @@
+"""Kinds of losses, each written afresh: what is found, and no false name.
+
+Claims that projects make; what passes for a focal loss and is one; what
+public repositories call a focal loss and is not quite.
+"""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from focal_edu import FocalLoss
+from focal_edu.clinic import examine
+
+B, M, L = "binary", "multi-class", "multi-label"
+
+
+def terms(x, y, power=2.0, other=None):
+    """The focal losses of positives and of negatives, apart."""
+    other = power if other is None else other
+    positive = y * (-power * F.softplus(x)).exp() * F.softplus(-x)
+    negative = (1 - y) * (-other * F.softplus(-x)).exp() * F.softplus(x)
+    return positive, negative
+
+
+def weighted(up, down, power=2.0):
+    def loss(x, y):
+        positive, negative = terms(x, y, power)
+        return (up * positive + down * negative).mean()
+
+    return loss
+
+
+def true_log(z, t):
+    return z.log_softmax(1).gather(1, t[:, None]).squeeze(1)
+
+
+def of_classes(z, t, power=2.0):
+    log_p = true_log(z, t)
+    return -((1 - log_p.exp()) ** power) * log_p
+
+
+# Claims --------------------------------------------------------------------
+
+
+class Ignoring(torch.nn.Module):
+    """Leaves out ignored targets, in the sum and perhaps in the mean."""
+
+    def __init__(self, ignore_index, counted=False):
+        super().__init__()
+        self.ignore_index, self.counted = ignore_index, counted
+
+    def forward(self, z, t):
+        kept = t != self.ignore_index
+        total = of_classes(z[kept], t[kept]).sum()
+        return total / (len(t) if self.counted else kept.sum())
+
+
+def smoothed_back(z, t):
+    ce = F.cross_entropy(z, t, reduction="none", label_smoothing=0.2)
+    return ((1 - (-ce).exp()) ** 1.5 * ce).mean()
+
+
+def of_soft_targets(x, y, share=0.08):
+    soft = y + share / 2 - share * y
+    positive = terms(x, torch.ones_like(y))[0]
+    negative = terms(x, torch.zeros_like(y))[1]
+    return (soft * positive + (1 - soft) * negative).sum()
+
+
+def rows(x, y):
+    return sum(terms(x, y)).mean(1).sum()
+
+
+TWO = {"weights": (1.2, 0.3)}
+AVERAGE = "mean over labels, summed over examples"
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "claims", "wrong"),
+    [
+        (weighted(1.2, 0.3), B, TWO, {"weights": (1.2, 0.6)}),
+        (weighted(3.5, 3.5), B, {"alpha": 0.5, "scale": 7}, {"scale": 1}),
+        (rows, L, {"reduction": AVERAGE}, {"reduction": "mean"}),
+        (
+            lambda x, y: sum(terms(x, y)).sum() / 11,
+            B,
+            {"divisor": 11},
+            {"divisor": 4},
+        ),
+        (
+            smoothed_back,
+            M,
+            {"gamma": 1.5, "smoothing": 0.2},
+            {"smoothing": 0.1},
+        ),
+        (of_soft_targets, B, {"smoothing": 0.08}, {"smoothing": 0.0}),
+        (weighted(0.7, 0.3), B, {"alpha": 0.7}, {"smoothing": 0.1}),
+        (
+            Ignoring(9),
+            M,
+            {"ignore_index": 9},
+            {"ignore_index": 8},
+        ),
+    ],
+)
+def test_a_claim_that_is_kept_conforms_and_another_fails(
+    loss, task, claims, wrong
+):
+    claims = {"gamma": 2, "alpha": None} | claims
+    if "weights" in claims:
+        del claims["alpha"]
+    report = examine(loss, task=task, **claims)
+    assert report.conforms, report
+    assert not examine(loss, task=task, **claims | wrong).conforms
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        ({"weights": (1, 2), "alpha": 0.3}, "weights and alpha"),
+        ({"weights": (0, 2)}, "weights must be finite and > 0"),
+        ({"scale": "large"}, "scale must be a number"),
+        ({"divisor": 3, "reduction": "mean"}, "beside a divisor"),
+        ({"smoothing": 1.5}, "smoothing must lie in"),
+    ],
+)
+def test_claims_that_cannot_be_kept(claims, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        examine(rows, **claims)
+
+
+def test_ignored_targets_that_are_counted_are_found():
+    report = examine(Ignoring(7, counted=True))
+    assert report.failing == ("ignored targets leave no trace",)
+    assert "counted in the mean" in report.headline
+
+
+# Right ones, in dress that might mislead -----------------------------------
+
+
+class Bare(torch.nn.Module):
+    """Right; one attribute is unusual."""
+
+    def __init__(self, **attributes):
+        super().__init__()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def forward(self, z, t):
+        return of_classes(z, t).mean()
+
+
+def column(p, t):
+    """Probabilities, and targets of shape (N, 1) only."""
+    p = p.gather(1, t).squeeze(1)
+    return -((1 - p) ** 2 * p.log()).sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        (Bare(ignore_index=None), M),
+        (Bare(alpha=[1.0]), M),
+        (Bare(alpha=torch.ones(1)), M),
+        (torch.compile(Bare(ignore_index=-100), backend="eager"), M),
+        (FocalLoss(task_type=M, ignore_index=0), "guess"),
+        (FocalLoss(task_type=M, ignore_index=2), "guess"),
+        (lambda x, y: sum(terms(x, y)).sum(), B),
+        (lambda z, t, gamma=0: F.cross_entropy(z, t), M),
+    ],
+)
+def test_no_false_alarm_and_no_exception(loss, task):
+    assert examine(loss, task=task).conforms
+
+
+def test_targets_may_be_a_column():
+    report = examine(column, task=M, gamma=2, alpha=None)
+    assert "takes probabilities" in report.names
+    assert "(N, 1)" in str(report.form)
+
+
+# One change each, in other numbers than elsewhere ---------------------------
+
+
+def overflows(x, y):
+    log_p = -torch.log(1 + torch.exp(-x))
+    log_q = log_p - x
+    positive = y * (1.5 * log_q).exp() * log_p
+    return -(positive + (1 - y) * (1.5 * log_p).exp() * log_q).mean()
+
+
+def clamped(x, y):
+    x = x.clamp(-6, 6)
+    return sum(terms(x, y)).mean()
+
+
+def lone_positives(x, y):
+    return sum(terms(x, y)).sum() / (y == 1).sum()
+
+
+def normalised(x, y):
+    p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid())
+    factor = (1 - p_t) ** 1.5
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return (factor * ce).sum() / factor.detach().sum()
+
+
+def in_place_of_p(z, t):
+    ce = F.cross_entropy(z, t, reduction="none")
+    return (-((1 - ce) ** 3) * ce.log()).mean()
+
+
+def shifted(z, t):
+    p = z.softmax(1).gather(1, t[:, None])[:, 0] + 3e-4
+    return -((1 - p) ** 2 * torch.log(p)).mean()
+
+
+def cut(x, y, low=2e-4):
+    p = x.sigmoid().clamp(low, 1 - low)
+    p_t = torch.where(y > 0, p, 1 - p)
+    return 9 * -((1 - p_t) ** 2 * p_t.log()).mean()
+
+
+def star(x, y, slope=3.0):
+    return F.softplus(-slope * x * (2 * y - 1) - 0.5).mean() / slope
+
+
+def poly(z, t):
+    log_p = true_log(z, t)
+    q = 1 - log_p.exp()
+    return (-(q**2) * log_p - 0.5 * q**3).mean()
+
+
+def eps_in_factor(x, y):
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return (0.4 * (1.0001 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def twice(z, t):
+    return of_classes(z.softmax(1), t).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names", "failing"),
+    [
+        (overflows, B, {"gamma is 1.5"}, "finite at ±100 in float32"),
+        (clamped, B, {"p_t clipped"}, None),
+        (lone_positives, B, set(), "finite without positives"),
+        (
+            normalised,
+            B,
+            {"gamma is 1.5", "divided by the sum of the factors, detached"},
+            "finite at ±100 in float32",
+        ),
+        (in_place_of_p, M, {"gamma is 3", "cross entropy for p_t"}, None),
+        (shifted, M, {"eps added to p_t"}, None),
+        (cut, B, {"p_t clipped", "scaled by 9"}, None),
+        (weighted(0.9, 0.2), B, {"other weights"}, None),
+        (lambda x, y: sum(terms(x, y, 2, 3)).mean(), B, {"γ'"}, None),
+        (star, B, {"FL*", "gamma is 3"}, None),
+        (poly, M, {"a power of 1 - p_t added"}, None),
+        (eps_in_factor, B, {"eps in the factor", "scaled by 0.4"}, None),
+        (twice, M, {"squashed twice"}, None),
+    ],
+)
+def test_what_is_changed_is_named_and_nothing_else(
+    loss, task, names, failing
+):
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    if names == {"γ'"}:
+        names = {"another gamma for negatives"}
+        assert "(2 and 3)" in report.headline
+    assert set(report.names) == names, report
+    assert failing is None or failing in report.failing
+
+
+# What public repositories have ---------------------------------------------
+
+
+def varifocal(x, y, alpha=0.6):
+    """Zhang et al. 2021, on hard labels: positives are not focused."""
+    weight = alpha * x.sigmoid() ** 2 * (1 - y) + y
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return (weight * ce).sum()
+
+
+def same_factor(x, y, alpha=0.3):
+    """(1 − p)^γ for both labels (video anomaly detection)."""
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return (alpha * (1 - x.sigmoid()) ** 2 * ce).mean()
+
+
+def of_a_map(z, y):
+    """Soft-maxed, one-hot, clamped, then averaged over the classes too."""
+    p = z.softmax(1).clamp(1e-6, 1 - 1e-6)
+    return -(y * (1 - p) ** 2 * p.log()).mean()
+
+
+class Asymmetric(torch.nn.Module):
+    """Ridnik et al. 2021, its factor without a gradient."""
+
+    def forward(self, x, y):
+        p, q = x.sigmoid(), (1.1 - x.sigmoid()).clamp(max=1)
+        log = y * p.log() + (1 - y) * q.log()
+        with torch.no_grad():
+            p_t, power = p * y + q * (1 - y), y + 3 * (1 - y)
+            factor = (1 - p_t) ** power
+        return -(factor * log).sum()
+
+
+def of_centres(x, y):
+    """CornerNet's, on hard labels: clamped, over the positives if any."""
+    p, n = x.sigmoid().clamp(1e-3, 1 - 1e-3), y.sum()
+    positive = (p.log() * (1 - p) ** 2 * y).sum()
+    negative = ((1 - p).log() * p**2 * (1 - y)).sum()
+    return -(positive + negative) / (n if n else 1)
+
+
+def without_background(z, t):
+    """MONAI's include_background=False: class 0 costs nothing."""
+    log_p = z.log_softmax(1)
+    each = -((1 - log_p.exp()) ** 2) * log_p * F.one_hot(t, z.shape[1])
+    return each[:, 1:].sum() / len(t)
+
+
+def colder(z, t):
+    return of_classes(z / 0.5, t).mean()
+
+
+def binary_logarithm(x, y):
+    p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid())
+    return -((1 - p_t) ** 2 * torch.log2(p_t)).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (varifocal, B, {"another gamma for negatives", "other weights"}),
+        (same_factor, B, {"negatives focused on the easy", "alpha to both"}),
+        (of_a_map, M, {"p_t clipped", "mean over classes too"}),
+        (
+            Asymmetric(),
+            L,
+            {
+                "margin for negatives",
+                "p_t detached",
+                "another gamma for negatives",
+            },
+        ),
+        (of_centres, B, {"p_t clipped"}),
+        (without_background, M, set()),
+        (colder, M, {"logits scaled or shifted"}),
+        (binary_logarithm, B, {"scaled by 1.443"}),
+    ],
+)
+def test_what_public_repositories_have_is_named(loss, task, names):
+    report = examine(loss, task=task)
+    extreme = {"log of a rounded probability"}
+    assert set(report.names) - extreme == names, report
+
+
+def dual(z, t):
+    """Tao et al. 2023: the runner-up is in the factor."""
+    p = z.softmax(1)
+    own = p.gather(1, t[:, None])
+    other = p.masked_fill(p >= own, 0).amax(1)
+    own = own.squeeze(1)
+    return -((1 - own + other) ** 2 * own.log()).mean()
+
+
+def by_confidence(z, t):
+    """Mukhoti et al. 2020: γ is 5 below p_t = .2 and 3 above."""
+    log_p = true_log(z, t)
+    power = torch.where(log_p.exp() < 0.2, 5.0, 3.0)
+    return -((1 - log_p.exp()) ** power * log_p).mean()
+
+
+def by_class(z, t):
+    """A γ of its own for each class."""
+    return of_classes(z, t, z.new_tensor([1.0, 2.0, 3.0])[t]).mean()
+
+
+def with_priors(z, t):
+    """Menon et al. 2021: log priors are added to the logits."""
+    return of_classes(z + z.new_tensor([0.7, 0.2, 0.1]).log(), t).mean()
+
+
+def with_dice(x, y):
+    p = x.sigmoid()
+    dice = (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
+    return sum(terms(x, y)).mean() + 1 - dice
+
+
+def hardest(x, y):
+    """Only the harder half of a batch counts."""
+    return sum(terms(x, y)).topk((len(x) + 1) // 2).values.mean()
+
+
+def floored(x, y):
+    """Negatives' probabilities only are kept from 0."""
+    p = x.sigmoid().clamp(min=1e-3)
+    p_t = torch.where(y > 0, p, 1 - p)
+    return -((1 - p_t) ** 2 * (p_t + 1e-9).log()).mean()
+
+
+def capped(x, y):
+    """No example costs more than 2."""
+    return sum(terms(x, y)).clamp(max=2).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        (dual, M),
+        (by_confidence, M),
+        (by_class, M),
+        (with_priors, M),
+        (with_dice, B),
+        (hardest, B),
+        (floored, B),
+        (capped, B),
+    ],
+)
+def test_what_has_no_name_gets_none_and_is_described(loss, task):
+    report = examine(loss, task=task)
+    assert not report.names and not report.conforms, report
+    told = dict(report.facts)
+    assert any("exponent" in name for name in told)
+
+
+def test_a_class_of_its_own_power_is_described_by_it():
+    told = dict(examine(by_class, task=M).facts)
+    assert told["exponent, class 0"] == "1, 1"
+    assert told["exponent, class 1"] == "2, 2"
+
+
+def test_a_gradient_and_a_hessian_are_told_apart_from_a_tuple():
+    def objective(scores, labels):
+        return np.ones(3), np.ones(3)
+
+    (line,) = examine(objective, task=B).trouble[:1]
+    assert "a gradient and a Hessian" in line and "[0]" not in line
