@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import survey_libraries as libraries
 
 KEPT = record()
-NAMES = {variant.name for variant in VARIANTS} | {"takes probabilities"}
+NAMES = {variant.name for variant in VARIANTS}
+NAMES |= {"takes probabilities", "takes targets first"}
+CONVENTIONS = {"sigmoids", "softmax", "one against rest"}
 
 SOURCE = """
 import torch
@@ -37,6 +39,15 @@ def test_what_is_kept_is_complete():
         assert (row["verdict"] == "right") == (
             not row["failing"] + row["names"]
         )
+
+
+def test_every_row_says_its_convention():
+    for row in KEPT["verdicts"] + KEPT["read"]:
+        assert row["convention"] in CONVENTIONS
+        assert set(row["names"]) <= NAMES
+        rest = "one against rest" in row["names"]
+        assert rest == (row["convention"] == "one against rest")
+    assert KEPT["read"] == [dict(row) for row in libraries.READ]
 
 
 def test_what_is_kept_is_what_would_be_examined():

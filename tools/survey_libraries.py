@@ -65,6 +65,7 @@ class Subject:
             "library": self.library,
             "version": version(self.library),
             "call": self.call,
+            "convention": convention(report),
             "held_against": f"{report.claims}",
             "verdict": report.verdict,
             "names": list(report.names),
@@ -136,6 +137,35 @@ SUBJECTS = (
 )
 
 
+# What was read, not run, in the words of the clinic.
+READ = (
+    {
+        "library": "keras",
+        "version": "3.15",
+        "call": "CategoricalFocalCrossentropy()",
+        "convention": "softmax",
+        "source": "keras/src/losses/losses.py",
+        "names": [
+            "p_t clipped",
+            "alpha to every class",
+            "takes probabilities",
+            "takes targets first",
+        ],
+    },
+)
+
+
+def convention(report):
+    """Return whose probabilities a loss takes: sigmoids', or a softmax's."""
+    if report.form.task != "multi-class":
+        return "sigmoids"
+    return (
+        "one against rest"
+        if "one against rest" in report.names
+        else ("softmax")
+    )
+
+
 def examine_installed():
     """Return the verdicts on what is installed, and what was left out."""
     verdicts, left_out = [], {}
@@ -147,7 +177,12 @@ def examine_installed():
     release = torch.__version__.split("+")[0]
     recorded = f"{date.today():%Y-%m}"
     return (
-        {"recorded": recorded, "torch": release, "verdicts": verdicts},
+        {
+            "recorded": recorded,
+            "torch": release,
+            "verdicts": verdicts,
+            "read": READ,
+        },
         left_out,
     )
 
