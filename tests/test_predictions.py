@@ -12,6 +12,8 @@ from autograd import grad
 
 from focal_edu import benchmark, detector, recorded
 from focal_edu.accuracy import examine_sigmoid, outcomes
+from focal_edu.clinic import build, examine, libraries
+from focal_edu.exercises import lesson_11
 from focal_edu.exercises.questions import Choice
 from focal_edu.gradients import gradient_crossing, gradient_ratio
 from focal_edu.recorded import load
@@ -238,3 +240,95 @@ def test_focal_loss_leads_by_more_where_background_is_more():
     assert question("06.gap").answer == "it grows"
     apart = gaps[120].mean - gaps[40].mean
     assert apart > 2 * (gaps[120].error ** 2 + gaps[40].error ** 2) ** 0.5
+
+
+def over_ce(loss, y, p_t, **how):
+    """A loss of one example, in units of its cross entropy."""
+    x, y = (
+        torch.tensor(np.log(p_t / (1 - p_t)) * (2 * y - 1)),
+        torch.tensor(y),
+    )
+    return loss(x, y, **how).item() / -np.log(p_t)
+
+
+def measured_power(loss, y):
+    """The slope of log(loss / CE) over log(1 - p_t), each at two p_t."""
+    change = over_ce(loss, y, 0.2) / over_ce(loss, y, 0.6)
+    return np.log(change) / np.log(0.8 / 0.4)
+
+
+def test_what_the_public_losses_do():
+    (loss,) = defined_in("11", "notebook_loss")
+    wrong = [
+        name
+        for name, y, p_t in (("positive", 1, 0.9), ("negative", 0, 0.7))
+        if abs(over_ce(loss, y, p_t, alpha=1) - (1 - p_t) ** 2) > 1e-9
+    ]
+    assert question("11.wrong_example").answer == f"the {wrong[0]}"
+    assert len(wrong) == 1
+    powers = [measured_power(loss, y) for y in (1, 0)]
+    assert np.allclose(powers, (2, 1))
+    assert question("11.lost_power").answer == "half of that, 1"
+
+    (path,) = NOTEBOOKS.glob("11_*.ipynb")
+    scope = {"torch": torch}
+    for cell in nbformat.read(path, 4).cells:
+        if "class SecondLoss" in cell.source:
+            exec(cell.source, scope)
+    logits, targets = torch.eye(3)[:2] * 2, torch.tensor([0, 2])
+    ce = torch.nn.functional.cross_entropy(logits, targets).item()
+    second = scope["SecondLoss"]()(logits, targets).item()
+    assert second == pytest.approx((1 - np.exp(-ce)) ** 2 * ce)
+    assert "mean is taken before" in question("11.whose_mean").answer
+
+    x = torch.tensor([-50.0], requires_grad=True)
+    build("p_t clipped")(x, torch.ones(1)).backward()
+    assert x.grad.item() == 0
+    assert question("11.clipped_gradient").answer == "zero"
+
+
+def test_the_mistake_that_ranks_worst_is_the_recorded_one():
+    ap = {}
+    for row in recorded.load("rare_digit_mistakes")["rows"]:
+        ap.setdefault(row["loss"], []).append(np.mean(row["ap"]))
+    worst, *others = sorted(ap, key=lambda name: np.mean(ap[name]))
+    assert question("11.ranks_far_worse").answer == worst
+    assert np.mean(ap[others[0]]) > 10 * np.mean(ap[worst])
+
+
+def test_kornia_s_softmax_quietens_all_but_class_0():
+    (row,) = (
+        row
+        for row in libraries.record()["verdicts"]
+        if row["call"] == "focal_loss(alpha=0.25)"
+    )
+    assert "1 - alpha to class 0" in row["names"]
+    loss = build("1 - alpha to class 0", task="multi-class", alpha=0.25)
+    losses = [loss(torch.zeros(1, 3), torch.tensor([k])) for k in range(3)]
+    assert losses[0] > losses[1] == losses[2]
+    assert question("11.quietened").answer == "every class but class 0"
+
+
+def test_three_losses_without_a_label():
+    a, b, c = lesson_11.loss_a, lesson_11.loss_b, lesson_11.loss_c
+    powers = [measured_power(a, y) for y in (1, 0)]
+    assert np.allclose(powers, (1, question("11.power_of_a").truth))
+
+    x, y = torch.linspace(-3, 3, 7), torch.tensor([0.0, 1, 0, 1, 1, 0, 0])
+    assert torch.isclose(b(x.repeat(2), y.repeat(2)), 2 * b(x, y))
+    assert over_ce(b, 1, 0.5) == pytest.approx(3 / 7 * 0.25)
+    assert over_ce(b, 0, 0.5) == pytest.approx(1 / 7 * 0.25)
+    assert "nothing" in question("11.divisor_of_b").answer
+
+    p_star = 1 / (1 + np.exp(-(2 * 1.5 + 1)))
+    assert c(torch.tensor(-1.5), torch.tensor(0)).item() == pytest.approx(
+        -np.log(p_star) / 2
+    )
+    assert question("11.name_of_c").answer.startswith("FL*")
+    how = {"task": "binary", "gamma": 2, "alpha": None}
+    names = [examine(loss, **how).names for loss in (a, b, c)]
+    assert names == [
+        ("another gamma for negatives",),
+        ("other weights",),
+        ("FL*",),
+    ]

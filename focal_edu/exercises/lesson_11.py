@@ -3,11 +3,36 @@
 import numpy as np
 
 from ..reference import focal_loss
-from .questions import RIGHT, Choice, Fault, Repair, function_to_write
+from .questions import (
+    RIGHT,
+    Choice,
+    Fault,
+    Number,
+    Repair,
+    function_to_write,
+)
 
 
 def _between(low, high):
     return lambda rng: round(rng.uniform(low, high), 3)
+
+
+def loss_a(logits, targets):
+    """The first of three losses to diagnose: measure, don't read on."""
+    p_t = (logits * (2 * targets - 1)).sigmoid()
+    return (-((1 - p_t) ** (4 - 3 * targets)) * p_t.log()).mean()
+
+
+def loss_b(logits, targets):
+    """The second of three losses to diagnose: measure, don't read on."""
+    p_t = (logits * (2 * targets - 1)).sigmoid()
+    return ((2 * targets + 1) * (1 - p_t) ** 2 * -p_t.log()).sum() / 7
+
+
+def loss_c(logits, targets):
+    """The third of three losses to diagnose: measure, don't read on."""
+    x_t = logits * (2 * targets - 1)
+    return (-2 * x_t - 1).logaddexp(0 * x_t).mean() / 2
 
 
 wrong_example = Choice(
@@ -27,6 +52,29 @@ wrong_example = Choice(
     ),
     why="The negative branch multiplies by p where the definition has its "
     "square. At p = 0.3 that is 0.3 in place of 0.09, too large by 3.33.",
+)
+
+lost_power = Choice(
+    "the slope that the negatives have",
+    {
+        "the same, 2": (
+            "That is what the paper has; to which power does this loss raise "
+            "p in its negative branch?"
+        ),
+        "half of that, 1": RIGHT,
+        "more, 3": "Nothing is multiplied in; count the factors p.",
+        "none, their line is level": (
+            "Then every negative would keep the same part of its cross "
+            "entropy."
+        ),
+    },
+    hints=(
+        "For a negative, what is left of the probability is p: to which "
+        "power does its branch raise it?",
+        "The branch has p itself, with no exponent written.",
+    ),
+    why="For a negative 1 − p_t is p, so the slope is the power of p in that "
+    "branch. The branch has p where the paper has its square.",
 )
 
 
@@ -49,6 +97,27 @@ wrong_example = Choice(
             ),
             "One measurement cannot tell the weight from the power, so use "
             "both.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log(ratio_b) / np.log(1 - p_b)
+            ),
+            "The weight is still in that: it needs the other measurement "
+            "too.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                np.log(ratio_a / ratio_b) / (p_b - p_a)
+            ),
+            "The line is straight over log(1 − p_t), and you divide by a "
+            "distance in p_t.",
+        ),
+        (
+            lambda p_a, ratio_a, p_b, ratio_b: (
+                (ratio_a - ratio_b) / (p_b - p_a)
+            ),
+            "That is the slope of the quotient itself, which is no straight "
+            "line; its logarithm is one.",
         ),
         (
             lambda p_a, ratio_a, p_b, ratio_b: (
@@ -163,7 +232,7 @@ clipped_gradient = Choice(
 )
 
 ranks_far_worse = Choice(
-    "the mistake that ranks far worse with either optimiser",
+    "the mistake that ranks far worse than all others",
     {
         "p_t detached": (
             "Its gradient has the right sign everywhere and is only smaller."
@@ -172,10 +241,11 @@ ranks_far_worse = Choice(
             "One weight for both classes changes their balance, not what is "
             "learned of a pixel."
         ),
-        "squashed twice": RIGHT,
-        "divided by all images": (
-            "That is a change of scale, which Adam divides out."
+        "modulated after reduction": (
+            "It is cross entropy with a learning rate that wanders, and "
+            "cross entropy does rank."
         ),
+        "squashed twice": RIGHT,
         "p_t clipped": (
             "No logit goes far enough here for the clip to be felt."
         ),
@@ -205,4 +275,77 @@ quietened = Choice(
     ),
     why="Class 0 gets 1 − α = 0.75 and all others 0.25. If class 0 is the "
     "background, that is the opposite of what many expect.",
+)
+
+power_of_a = Number(
+    "γ of loss A's negatives",
+    4,
+    within=0.01,
+    wrong={
+        1: "That is the power of its positives: fit the label 0.",
+        2: "That is the paper's, and nothing says that this loss has it.",
+        2.5: "That is the mean over both labels: fit each label apart.",
+        3: "That is how far the two labels are apart.",
+        16: "The power is the slope of the line itself, and not its square.",
+    },
+    hints=(
+        "`fitted` takes the loss and a label, and returns a power first.",
+        "Call `fitted(ex.loss_a, 0)` and read its first number.",
+    ),
+    why="The line of its negatives has the slope 4, that of its positives "
+    "the slope 1. Both have the weight 1. A loss with one power for each "
+    "label is called asymmetric.",
+)
+
+divisor_of_b = Choice(
+    "what loss B divides by",
+    {
+        "N: a mean, with the weights 3 and 1": (
+            "On seven examples it agrees; try it on one, or on fourteen."
+        ),
+        "the sum of the weights": (
+            "Then a single example would lose the same whatever its weight, "
+            "and `fitted` finds two weights."
+        ),
+        "the number of positives": (
+            "Then a batch without positives would have nothing to divide "
+            "by; try one."
+        ),
+        "nothing that depends on the batch": RIGHT,
+    },
+    hints=(
+        "Call it on a batch, and on two copies of that batch put together.",
+        "A mean stays where it is when the batch is doubled; a sum doubles.",
+    ),
+    why="Two copies of a batch lose twice as much, so it is a sum. Its "
+    "weights are 3/7 and 1/7: a constant 7 stands where a mean has N. On "
+    "batches of seven nobody can tell the two apart.",
+)
+
+name_of_c = Choice(
+    "the name of loss C",
+    {
+        "the focal loss with a margin": (
+            "A margin moves the logit and leaves the rest; here the logit is "
+            "multiplied as well."
+        ),
+        "PolyLoss: the focal loss and one more power of 1 − p_t": (
+            "Then what the focal loss leaves over would be such a power, and "
+            "the report would give its size."
+        ),
+        "cross entropy with smoothed labels": (
+            "Then the loss would rise again where the model is right and "
+            "very sure; ask it at a logit of 20."
+        ),
+        "FL*, from the paper's appendix A": RIGHT,
+    },
+    hints=(
+        "Its dots form no line, and both labels have the same ones: what "
+        "does `examine` say of them?",
+        "Cross entropy of a logit that is stretched and shifted, divided by "
+        "the stretch: lesson 02 has it at its end.",
+    ),
+    why="It is cross entropy of 2 x_t + 1, divided by 2. The paper calls it "
+    "FL*, a loss with a shape much like the focal loss's. In its experiments "
+    "both do about equally well.",
 )
