@@ -70,4 +70,7 @@ def test_measured_profile():
         negative = q - p * log if slope else q
         for name, seen in (("positives", positive), ("negatives", negative)):
             np.testing.assert_allclose(drawn[name][1], 0.25 * seen, rtol=1e-6)
-    assert "leave the lines for negatives" in figure.alt
+    leaves = "dots leave the paper's lines for negatives"
+    assert leaves in figure.alt and leaves in figure.get_suptitle()
+    right = figures.measured_profile(examine(build(alpha=0.25)).profile)
+    assert "lie on the paper's lines" in right.get_suptitle()

@@ -268,7 +268,7 @@ def test_what_the_public_losses_do():
     assert len(wrong) == 1
     powers = [measured_power(loss, y) for y in (1, 0)]
     assert np.allclose(powers, (2, 1))
-    assert question("11.lost_power").answer == "half of that, 1"
+    assert question("11.lost_power").answer == "1, half of theirs"
 
     (path,) = NOTEBOOKS.glob("11_*.ipynb")
     scope = {"torch": torch}

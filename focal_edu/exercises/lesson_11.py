@@ -57,13 +57,13 @@ wrong_example = Choice(
 lost_power = Choice(
     "the slope that the negatives have",
     {
-        "the same, 2": (
+        "2, as the positives' line": (
             "That is what the paper has; to which power does this loss raise "
             "p in its negative branch?"
         ),
-        "half of that, 1": RIGHT,
-        "more, 3": "Nothing is multiplied in; count the factors p.",
-        "none, their line is level": (
+        "1, half of theirs": RIGHT,
+        "3, more than theirs": "Nothing is multiplied in; count the factors p.",
+        "0, a level line": (
             "Then every negative would keep the same part of its cross "
             "entropy."
         ),

@@ -99,7 +99,7 @@ def measured_profile(figure, profile):
     `profile` is that of a `clinic.Report`. Dots are measured, lines are the
     focal loss that the loss is held against.
     """
-    figure.set_size_inches(8, 4)
+    figure.set_size_inches(8, 4.2)
     panels = figure.subplots(1, 2, sharex=True)
     titles = "loss / cross entropy", "gradient / cross entropy's"
     for axes, rows, title in zip(
@@ -113,18 +113,24 @@ def measured_profile(figure, profile):
                 profile.p_t, seen, marker, color=colour, label=name, ms=5
             )
         axes.set(xlabel="p_t, probability given to the truth", title=title)
-    panels[0].legend(title="dots: measured; lines: the paper's", fontsize=11)
+    panels[1].legend()
     apart = [
         name
         for name in profile.loss
         for rows in (profile.loss, profile.gradient)
         if not np.allclose(*rows[name], rtol=1e-3)
     ]
-    told = " and ".join(dict.fromkeys(apart)) or "no label"
+    told = " and ".join(dict.fromkeys(apart))
+    leaves = (
+        f"leave the paper's lines for {told}"
+        if told
+        else "lie on the paper's lines"
+    )
+    figure.suptitle(f"The measured dots {leaves}", x=0.01, ha="left")
     return (
         "Two panels over p_t: loss over cross entropy, and gradient over "
         "cross entropy's. Dots are measured, lines are the paper's, for "
-        f"{' and '.join(profile.loss)}. Dots leave the lines for {told}."
+        f"{' and '.join(profile.loss)}. The dots {leaves}."
     )
 
 
