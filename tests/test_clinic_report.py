@@ -173,18 +173,22 @@ class Registered(LeftBehind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("loss", "name"),
+    ("loss", "name", "said"),
     [
-        (writes, "inputs are untouched"),
-        (breaks_in_half, "half precision works"),
-        (LeftBehind(), "its tensors move with the module"),
+        (writes, "inputs are untouched", "changes its inputs"),
+        (breaks_in_half, "half precision works", "half precision fails"),
+        (
+            LeftBehind(),
+            "its tensors move with the module",
+            "its tensors stay behind",
+        ),
     ],
 )
-def test_a_property_alone_can_fail(loss, name):
+def test_a_property_alone_can_fail(loss, name, said):
     report = examine(loss)
     assert report.verdict == "right formula", report
     assert report.failing == (name,), report
-    assert name in report.headline
+    assert f"Right formula of the focal loss, but {said}" in report.headline
     claims = {"gamma": report.claims.gamma, "alpha": report.claims.alpha}
     with pytest.raises(AssertionError, match="FAILS"):
         assert_conforms(loss, **claims)

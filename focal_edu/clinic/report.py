@@ -4,16 +4,18 @@ from dataclasses import dataclass, field
 from html import escape
 
 LEFT = " style='text-align:left;padding:1px 8px'"
+WRAPPED = f"{LEFT[:-1]};overflow-wrap:anywhere;min-width:8em'"
 RISK = "risk"
-# What fails for reasons of its own, beside any name for the formula.
-APART = (
-    "finite at ±100 in float32",
-    "half precision works",
-    "finite without positives",
-    "ignored targets leave no trace",
-    "inputs are untouched",
-    "its tensors move with the module",
-)
+# What fails for reasons of its own, beside any name for the formula, and
+# how the headline says that it does.
+APART = {
+    "finite at ±100 in float32": "not finite at ±100 in float32",
+    "half precision works": "half precision fails",
+    "finite without positives": "not finite without positives",
+    "ignored targets leave no trace": "ignored targets leave a trace",
+    "inputs are untouched": "changes its inputs",
+    "its tensors move with the module": "its tensors stay behind",
+}
 
 
 def apart(one, other):
@@ -94,18 +96,20 @@ class Report:
         failing = [f for f in self.findings if f.holds is False]
         if self.verdict == "known":
             failing = [f for f in failing if f.name in APART]
-        named = [str(name) for name in self.mistakes]
-        named += [
-            f"{f.name}: {f.seen}" if f.seen else f.name for f in failing
-        ]
+        alone = self.verdict == "right formula"
+        told = [str(name) for name in self.mistakes]
+        for finding in failing:
+            text = APART.get(finding.name, f"not: {finding.name}")
+            seen = f" ({finding.seen})" if alone and finding.seen else ""
+            told.append(text + seen)
         return {
             "right": f"Conforms: {what}; {count} properties hold{risk}.",
-            "known": f"Fails: {'; '.join(named)}.",
+            "known": f"Fails: {'; '.join(told)}.",
             "unknown": "Unknown deviation, with no name for it. Measured: "
             + "; ".join(f"{name} {seen}" for name, seen in self._profile())
             + ".",
-            "right formula": f"Right formula of {what}, but it fails: "
-            + "; ".join(named)
+            "right formula": f"Right formula of {what}, but "
+            + "; ".join(told)
             + ".",
             "refused": "It could not be examined.",
         }[self.verdict]
@@ -191,11 +195,13 @@ MARKS = {False: "✗", RISK: "!", True: "✓", None: "–"}
 
 
 def _marked(findings):
-    """Rows of a mark and a name, and what was seen unless it holds."""
-    return [
-        (f"{MARKS[f.holds]} {f.name}", f.seen if f.holds is not True else "")
-        for f in findings
-    ]
+    """Rows of a mark and a name, and what was seen; what holds is one row."""
+    rows = {f.name: (f"{MARKS[f.holds]} {f.name}", f.seen) for f in findings}
+    held = [f.name for f in findings if f.holds is True]
+    others = [row for name, row in rows.items() if name not in held]
+    return others + (
+        [(f"{MARKS[True]} holds", "; ".join(held))] if held else []
+    )
 
 
 def _paragraphs(notes):
@@ -207,7 +213,8 @@ def _paragraphs(notes):
 
 def _table(heading, rows):
     lines = "".join(
-        f"<tr><td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(seen)}</td></tr>"
+        f"<tr><td{LEFT}>{escape(name)}</td>"
+        f"<td{WRAPPED}>{escape(seen)}</td></tr>"
         for name, seen in rows
     )
     body = f"<tbody>{lines}</tbody>"
