@@ -62,7 +62,9 @@ lost_power = Choice(
             "p in its negative branch?"
         ),
         "1, half of theirs": RIGHT,
-        "3, more than theirs": "Nothing is multiplied in; count the factors p.",
+        "3, more than theirs": (
+            "Nothing is multiplied in; count the factors p."
+        ),
         "0, a level line": (
             "Then every negative would keep the same part of its cross "
             "entropy."
