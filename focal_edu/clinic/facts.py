@@ -86,7 +86,8 @@ def _of_model(subject, model):
         shown = f"{fit.gamma:g} for positives, {negative:.4g} for negatives"
         yield "exponent γ", shown
     else:
-        yield "exponent γ", f"{fit.gamma:.6g}"
+        within = f", in {fit.factor.name}" if fit.factor else ""
+        yield "exponent γ", f"{fit.gamma:.6g}{within}"
     for name, number in fit.numbers.items():
         if name != "negative":
             yield name, f"{number:.4g}"
