@@ -1,9 +1,11 @@
 """The verdicts on libraries: what is kept, and how it is taken again."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from focal_edu.clinic import VARIANTS
@@ -93,3 +95,18 @@ def test_what_cannot_be_imported_is_left_out(subject, monkeypatch):
     found, left_out = libraries.examine_installed()
     assert found["verdicts"] == []
     assert set(left_out) == {"tiny", "absent"}
+
+
+def test_the_lesson_s_table_has_the_recorded_conventions():
+    (path,) = Path(__file__).parents[1].glob("notebooks/11_*.ipynb")
+    rows = re.findall(
+        r"(?m)^\| ([a-z-]+) \d\.[\d.]*[^|]*\| ([^|]+?) \|",
+        "\n".join(cell.source for cell in nbformat.read(path, 4).cells)
+        .replace("SMP", "segmentation-models-pytorch")
+        .replace("MONAI", "monai"),
+    )
+    found = {(row["library"], row["convention"]) for row in KEPT["verdicts"]}
+    stated = {
+        (name, how.removesuffix(", of probabilities")) for name, how in rows
+    }
+    assert len(stated) == 8 and stated <= found
