@@ -7,6 +7,7 @@ half, by some seeds, and judged on the other half, by other seeds; then the
 halves change places.
 """
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -29,24 +30,21 @@ from .training import (
 PREVALENCE = 0.01  # of positives, in training and where AP is measured
 SIZE = 64  # images in a batch
 HIDDEN = 16
-RATES = (0.0005, 0.0015, 0.005, 0.015)
-STEPS = (100, 200, 400, 800, 1600)
+RATES = (0.00015, 0.0005, 0.0015, 0.005, 0.015)
+STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
 # classes weigh alike. Hard mining learns from the `keep` images of a batch
 # with the largest loss; oversampling makes a `share` of it positive.
-GAMMAS = (0.5, 1, 2, 3, 5)
-ALPHAS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
+GAMMAS = (1, 2, 3, 5, 8)
+ALPHAS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.25, 0.5)
 RIVALS = {
     "CE": {"gamma": (0,), "alpha": (0.5,)},
-    "CE, best α": {"gamma": (0,), "alpha": ALPHAS},
-    "FL, tuned": {"gamma": GAMMAS, "alpha": ALPHAS[:5]},
+    "CE, best α": {"gamma": (0,), "alpha": (0.01, 0.1, 0.25, 0.5, 0.75, 0.9)},
+    "FL, tuned": {"gamma": GAMMAS, "alpha": ALPHAS},
     "FL, the paper's pair": {"gamma": (2,), "alpha": (0.25,)},
-    "hard mining": {"gamma": (0,), "keep": (1, 2, 4, 8, 16)},
-    "oversampling": {
-        "gamma": (0,),
-        "share": (0.02, 0.05, 0.1, 0.25, 0.5, 0.8),
-    },
+    "hard mining": {"gamma": (0,), "keep": (1, 2, 4, 8)},
+    "oversampling": {"gamma": (0,), "share": (0.02, 0.05, 0.1, 0.25, 0.5)},
 }
 
 MISTAKES = (
@@ -130,11 +128,15 @@ class Contest:
     digits, seeds : sequences of int
         Every digit with every seed is a run.
     settings : list of dicts
-        As in `loss_of`. "share" is for all of them or for none.
-    rates, steps : sequences of numbers
+        As in `loss_of`.
+    rates, steps : sequences of numbers, rising
         Every rate is tried; the networks answer at every number of steps.
     prior : float or None
         What an untrained network says of every image.
+    each : callable
+        `map`, or that of a pool of processes, which then share the work.
+    together : int
+        How many digits one process trains side by side.
     **data
         As in `rare_digit_runs`.
     """
@@ -148,65 +150,46 @@ class Contest:
         rates=RATES,
         steps=STEPS,
         prior=PREVALENCE,
+        each=map,
+        together=10,
         **data,
     ):
-        runs = [(digit, seed) for digit in digits for seed in seeds]
-        self.digits, self.seeds, self.settings = digits, seeds, settings
+        self.digits, self.settings = list(digits), settings
         self.rates, self.steps = rates, steps
-        images, labels, self.halves = rare_digit_runs(runs, **data)
-        self.training = images, labels
-        self.logits, self.known = {}, {}
-        for rate in rates:
-            self._train(rate, prior)
-
-    def _train(self, rate, prior):
-        numbers = [100 * d + s for d in self.digits for s in self.seeds]
-        parts = [torch.tensor(p, dtype=torch.float32) for p in self.training]
-        count, loss = len(self.settings), loss_of(self.settings)
-        if shares := [s["share"] for s in self.settings if "share" in s]:
-            each, copies = np.repeat(numbers, count), 1
-            stream = oversampled(*parts, SIZE, numbers, shares)
-        else:
-            each, copies = numbers, count
-            stream = batches(*parts, SIZE, numbers)
-        model = Perceptrons(
-            each, 64, hidden=HIDDEN, copies=copies, prior=prior
+        runs = list(product(self.digits, seeds))
+        images, labels, halves = rare_digit_runs(runs, **data)
+        self.parts = (images.reshape(-1, 64), labels), *halves
+        jobs = [
+            (kind, rate, self.digits[first : first + together])
+            for kind in _batched_alike(settings)
+            for rate in rates
+            for first in range(0, len(self.digits), together)
+        ]
+        work = partial(
+            trained, seeds=seeds, steps=steps, prior=prior, data=data
         )
-        shape = len(self.digits), len(self.seeds), count, -1
-        for step in train(model, stream, loss, rate=rate, watch=self.steps):
-            for half, (images, _) in enumerate(self.halves):
-                images = torch.tensor(images, dtype=torch.float32)
-                with torch.no_grad():
-                    answers = model(images).view(shape).numpy()
-                self.logits[half, rate, step] = answers
-
-    def precision(self, half, setting, rate, step):
-        """Return AP at 1 % positives on a half: (digits, seeds)."""
-        place = self.settings.index(setting)
-        key = half, place, rate, step
-        if key not in self.known:
-            logits = self.logits[half, rate, step][:, :, place]
-            with config_context(skip_parameter_validation=True):
-                self.known[key] = np.array(
-                    [
-                        [_precision(self._labels(half, d), x) for x in seeds]
-                        for d, seeds in zip(self.digits, logits, strict=True)
-                    ]
-                )
-        return self.known[key]
+        self.seen = {}
+        for (kind, rate, _), found in zip(
+            jobs, each(work, *zip(*jobs, strict=True)), strict=True
+        ):
+            for (half, step, name), values in found.items():
+                for setting, value in zip(kind, values, strict=True):
+                    key = half, rate, step, name, _key(setting)
+                    self.seen.setdefault(key, []).append(value)
 
     def tune(self, half, digits=None, **grid):
         """Return what `tune` finds on a half, over all digits or some."""
         some = [self.digits.index(d) for d in digits or self.digits]
         parts = Parts(
-            (self.training[0].reshape(-1, 64), self.training[1]),
-            *(self.halves[h] for h in (half, 1 - half)),
+            self.parts[0], self.parts[1 + half], self.parts[2 - half]
         )
 
         def trial(train, validation, rate, **setting):
+            seen = {n: self._seen(half, rate, n, setting) for n in self.steps}
+            # each digit is a data set; of one digit, each seed is
             return {
-                step: self.precision(half, setting, rate, step)[some].mean()
-                for step in self.steps
+                step: ap[some].mean(axis=1) if len(some) > 1 else ap[some[0]]
+                for step, ap in seen.items()
             }
 
         return tune(trial, parts, rate=self.rates, **grid)
@@ -214,27 +197,69 @@ class Contest:
     def judge(self, half, best):
         """Return what the row `best` of a `tune` does on a half.
 
-        Arrays (digits, seeds): AP at 1 % positives, and the percentages of
-        positives and of negatives with p > 0.5.
+        A dict of arrays (digits, seeds), as `verdict` names them.
         """
-        where = half, best["rate"], best["steps"]
-        setting = setting_of(best)
-        logits = self.logits[where][:, :, self.settings.index(setting)]
-        truth = np.stack([self._labels(half, d) for d in self.digits])
-        called, truth = logits > 0, truth[:, None]
+        place = half, best["rate"], best["steps"], setting_of(best)
         return {
-            "ap": self.precision(half, setting, *where[1:]),
-            "found": 100 * (called & truth).sum(2) / truth.sum(2),
-            "alarms": 100 * (called & ~truth).sum(2) / (~truth).sum(2),
+            name: self._seen(*place, name)
+            for name in ("ap", "found", "alarms")
         }
 
-    def _labels(self, half, digit):
-        return self.halves[half][1] == digit
+    def _seen(self, half, rate, step, setting, name="ap"):
+        key = half, rate, step, name, _key(setting)
+        return np.concatenate(self.seen[key])
 
 
-def _precision(labels, logits):
-    weights = prevalence_weights(labels, PREVALENCE)
-    return average_precision_score(labels, logits, sample_weight=weights)
+def trained(settings, rate, digits, *, seeds, steps, prior, data):
+    """Return the `verdict` on networks, a run and a setting each.
+
+    Maps (half, steps, name) to an array (settings, digits, seeds).
+    """
+    runs = list(product(digits, seeds))
+    numbers = [100 * digit + seed for digit, seed in runs]
+    *known, halves = rare_digit_runs(runs, **data)
+    known = [torch.tensor(part, dtype=torch.float32) for part in known]
+    count, loss = len(settings), loss_of(settings)
+    if shares := [s["share"] for s in settings if "share" in s]:
+        each, copies = np.repeat(numbers, count), 1
+        stream = oversampled(*known, SIZE, numbers, shares)
+    else:
+        each, copies = numbers, count
+        stream = batches(*known, SIZE, numbers)
+    model = Perceptrons(each, 64, hidden=HIDDEN, copies=copies, prior=prior)
+    found = {}
+    for step in train(model, stream, loss, rate=rate, watch=steps):
+        for half, (images, labels) in enumerate(halves):
+            with torch.no_grad():
+                logits = model(torch.tensor(images, dtype=torch.float32))
+            logits = logits.view(len(digits), len(seeds), count, -1).numpy()
+            truth = labels == np.array(digits)[:, None]
+            for name, values in verdict(logits, truth).items():
+                found[half, step, name] = np.moveaxis(values, 2, 0)
+    return found
+
+
+def verdict(logits, truth):
+    """Return how networks rank a half, and what p > 0.5 finds there.
+
+    Logits (digits, seeds, settings, N) and truth (digits, N) give arrays
+    (digits, seeds, settings): AP at 1 % positives, and the percentages of
+    positives and of negatives that are called positive.
+    """
+    truth = np.broadcast_to(truth[:, None, None], logits.shape)
+    called = logits > 0
+    with config_context(skip_parameter_validation=True):
+        ap = [
+            average_precision_score(
+                t, x, sample_weight=prevalence_weights(t, PREVALENCE)
+            )
+            for t, x in zip(*map(_flat, (truth, logits)), strict=True)
+        ]
+    return {
+        "ap": np.reshape(ap, logits.shape[:-1]),
+        "found": 100 * (called & truth).sum(-1) / truth.sum(-1),
+        "alarms": 100 * (called & ~truth).sum(-1) / (~truth).sum(-1),
+    }
 
 
 def every(grid):
@@ -245,31 +270,29 @@ def every(grid):
     ]
 
 
-def judge_anew(digits, seeds, chosen):
+def judge_anew(digits, seeds, chosen, *, each=map):
     """Return how new networks do by the settings that were chosen.
 
     `chosen` maps a name to two `Tuned`, one a half. Each name gets two
     verdicts of `Contest.judge`, a half each, by the other half's choice.
     """
-    needed = {}
-    for pair in chosen.values():
-        for best in (tuned.best for tuned in pair):
-            group = needed.setdefault((best["rate"], "share" in best), [])
-            group.append(best)
-    contests = {
-        key: Contest(
+    every = [tuned.best for pair in chosen.values() for tuned in pair]
+    contests = {}
+    for rate in {best["rate"] for best in every}:
+        here = [best for best in every if best["rate"] == rate]
+        contests[rate] = Contest(
             digits,
             seeds,
-            list({str(s): s for s in map(setting_of, group)}.values()),
-            rates=key[:1],
-            steps=tuple(sorted({best["steps"] for best in group})),
+            list({_key(s): s for s in map(setting_of, here)}.values()),
+            rates=(rate,),
+            steps=sorted({best["steps"] for best in here}),
+            each=each,
+            together=5,
         )
-        for key, group in needed.items()
-    }
     return {
         name: [
-            contests[best["rate"], "share" in best].judge(half, best)
-            for half, best in enumerate(t.best for t in pair[::-1])
+            contests[tuned.best["rate"]].judge(half, tuned.best)
+            for half, tuned in enumerate(pair[::-1])
         ]
         for name, pair in chosen.items()
     }
@@ -279,3 +302,19 @@ def setting_of(row):
     """Return a row of a `Tuned` without rate, steps and score."""
     rest = ("rate", "steps", "score")
     return {name: v for name, v in row.items() if name not in rest}
+
+
+def _key(setting):
+    return frozenset(setting.items())
+
+
+def _flat(rows):
+    return rows.reshape(-1, rows.shape[-1])
+
+
+def _batched_alike(settings):
+    """The settings in lists: oversampling draws batches of its own."""
+    kinds = [[], []]
+    for setting in settings:
+        kinds["share" in setting].append(setting)
+    return [kind for kind in kinds if kind]

@@ -5,12 +5,16 @@ for all of them.
 """
 
 import json
+import os
 import platform
 import time
 from importlib import metadata, resources
 
 DATA = resources.files(__package__) / "data"
-CLOCKS = {"seconds": time.perf_counter, "cpu_seconds": time.process_time}
+CLOCKS = {
+    "seconds": time.perf_counter,
+    "cpu_seconds": lambda: sum(os.times()[:4]),  # with processes that ended
+}
 
 
 def load(name):

@@ -121,14 +121,31 @@ def side_by_side(draws):
 
 
 class Tuned(NamedTuple):
-    """What `tune` tried: settings, number of steps and score of each row."""
+    """What `tune` tried: settings, number of steps and score of each row.
+
+    ``apart`` holds for each row its scores data set by data set.
+    """
 
     rows: list
+    apart: list
 
     @property
     def best(self):
-        """The row with the highest score; a NaN is below all others."""
-        return max(self.rows, key=_score)
+        """The row with the highest score, of as few steps as will do.
+
+        AP creeps on for as long as one trains. So among the settings with
+        the highest score those steps are taken that are the fewest within
+        one standard error of it, data set by data set: Hastie et al. 2009,
+        *The Elements of Statistical Learning*, section 7.10. A NaN is below
+        all others.
+        """
+        scores = [_score(row) for row in self.rows]
+        top = int(np.argmax(scores))
+        free = {"steps": None, "score": None}
+        for row, apart in zip(self.rows, self.apart, strict=True):
+            same = row | free == self.rows[top] | free
+            if same and _within(apart, self.apart[top]):
+                return row
 
     def profile(self, name):
         """Return the best score that each value of one setting reached."""
@@ -173,7 +190,8 @@ def tune(trial, parts, **grid):
     trial : callable
         ``trial(train, validation, **settings)`` trains on the one part and
         returns its scores on the other, larger is better, as a dict from
-        the number of steps to the score. It is never given the test part.
+        the number of steps, rising, to the score: a number, or one number
+        a data set. It is never given the test part.
     parts : Parts
     **grid : sequence of values for each setting, rising
 
@@ -187,15 +205,17 @@ def tune(trial, parts, **grid):
         If one example is in two of the parts: then the choice has seen it.
     """
     check_apart(parts)
-    rows = []
+    rows, apart = [], []
     for values in product(*grid.values()):
         settings = dict(zip(grid, values, strict=True))
         scores = trial(parts.train, parts.validation, **settings)
-        rows += [
-            settings | {"steps": steps, "score": float(score)}
-            for steps, score in scores.items()
-        ]
-    return Tuned(rows)
+        for steps, score in scores.items():
+            score = np.atleast_1d(score).tolist()
+            apart.append(score)
+            rows.append(
+                settings | {"steps": steps, "score": float(np.mean(score))}
+            )
+    return Tuned(rows, apart)
 
 
 def check_apart(parts):
@@ -250,3 +270,11 @@ def prevalence_weights(labels, prevalence):
 
 def _score(row):
     return -math.inf if math.isnan(row["score"]) else row["score"]
+
+
+def _within(scores, best):
+    """Whether `scores` are below the best by one standard error at most."""
+    if scores == best or len(best) == 1:
+        return scores == best
+    behind = paired_difference(best, scores)
+    return behind.mean <= behind.error

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from focal_edu.comparison import Contest, loss_of, oversampled
+from focal_edu.comparison import Contest, loss_of, oversampled, verdict
 from focal_edu.digits import rare_digit_runs
 from focal_edu.reference import sigmoid_focal_loss
 
@@ -102,28 +102,45 @@ def contest():
 def test_one_half_chooses_and_the_other_has_no_say(contest):
     grid = {"gamma": (2,), "alpha": (0.1, 0.25)}
     chosen = contest.tune(0, **grid)
-    known, contest.known = contest.known, {}
-    for key in contest.logits:
-        if key[0] == 1:
-            contest.logits[key] = -contest.logits[key]
-    assert contest.tune(0, **grid) == chosen
-    for key in contest.logits:
-        contest.logits[key] = -contest.logits[key]
-    contest.known = {}
-    assert contest.tune(0, **grid) != chosen
-    for key in contest.logits:
-        if key[0] == 0:
-            contest.logits[key] = -contest.logits[key]
-    contest.known = known
+    kept = dict(contest.seen)
+    for half, same in ((1, True), (0, False)):
+        for key in kept:
+            if key[0] == half:
+                contest.seen[key] = [1 - part for part in kept[key]]
+        assert (contest.tune(0, **grid) == chosen) == same
+    contest.seen.update(kept)
 
 
-def test_a_verdict_counts_what_is_called_positive(contest):
-    best = {"gamma": 2, "alpha": 0.25, "rate": 0.015, "steps": 100}
-    verdict = contest.judge(1, best)
-    logits = contest.logits[1, 0.015, 100][1, 0, 1]
-    truth = contest.halves[1][1] == 8
-    assert verdict["ap"].shape == (2, 2)
-    found = 100 * np.mean(logits[truth] > 0)
-    assert verdict["found"][1, 0] == pytest.approx(found)
-    alarms = 100 * np.mean(logits[~truth] > 0)
-    assert verdict["alarms"][1, 0] == pytest.approx(alarms)
+def test_work_that_is_shared_comes_out_in_its_place(contest):
+    def backwards(work, *jobs):
+        jobs = list(zip(*jobs, strict=True))
+        found = [work(*job) for job in jobs[::-1]]
+        return found[::-1]
+
+    settings = [SETTINGS[0], {"gamma": 0, "share": 0.1}, SETTINGS[1]]
+    shared = Contest(
+        range(8), [1], settings, rates=(0.005,), steps=(50,), each=backwards
+    )
+    for setting in SETTINGS[:2]:
+        best = setting | {"rate": 0.005, "steps": 50}
+        alone = contest.judge(1, best)["ap"][0, 1]
+        assert shared.judge(1, best)["ap"].shape == (8, 1)
+        together = shared.judge(1, best)["ap"][1, 0]
+        assert together == pytest.approx(alone, abs=0.02)
+
+
+def test_a_verdict_counts_what_is_called_positive():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(2, 3, 4, 50))
+    truth = draw.random((2, 50)) < 0.3
+    found = verdict(logits, truth)
+    x, t = logits[1, 2, 0], truth[1]
+    assert found["found"][1, 2, 0] == pytest.approx(100 * np.mean(x[t] > 0))
+    expected = 100 * np.mean(x[~t] > 0)
+    assert found["alarms"][1, 2, 0] == pytest.approx(expected)
+    # precision at each positive, with the weights written out
+    weight = np.where(t, 0.01 / t.sum(), 0.99 / (~t).sum())
+    ap = [
+        weight[t & (x >= cut)].sum() / weight[x >= cut].sum() for cut in x[t]
+    ]
+    assert found["ap"][1, 2, 0] == pytest.approx(np.mean(ap))
