@@ -121,31 +121,26 @@ def side_by_side(draws):
 
 
 class Tuned(NamedTuple):
-    """What `tune` tried: settings, number of steps and score of each row.
-
-    ``apart`` holds for each row its scores data set by data set.
-    """
+    """What `tune` tried: settings, number of steps and score of each row."""
 
     rows: list
-    apart: list
+    tolerance: float = 0.0
 
     @property
     def best(self):
-        """The row with the highest score, of as few steps as will do.
+        """The row with the highest score, or fewer steps that do as well.
 
-        AP creeps on for as long as one trains. So among the settings with
-        the highest score those steps are taken that are the fewest within
-        one standard error of it, data set by data set: Hastie et al. 2009,
-        *The Elements of Statistical Learning*, section 7.10. A NaN is below
-        all others.
+        Of its settings the fewest steps are taken that come within the
+        tolerance of that score. A NaN is below all others.
         """
-        scores = [_score(row) for row in self.rows]
-        top = int(np.argmax(scores))
+        top = max(self.rows, key=_score)
+        enough = _score(top) - self.tolerance
         free = {"steps": None, "score": None}
-        for row, apart in zip(self.rows, self.apart, strict=True):
-            same = row | free == self.rows[top] | free
-            if same and _within(apart, self.apart[top]):
-                return row
+        return next(
+            row
+            for row in self.rows
+            if row | free == top | free and _score(row) >= enough
+        )
 
     def profile(self, name):
         """Return the best score that each value of one setting reached."""
@@ -182,7 +177,7 @@ class Tuned(NamedTuple):
         return "\n".join(lines)
 
 
-def tune(trial, parts, **grid):
+def tune(trial, parts, *, tolerance=0.0, **grid):
     """Try every combination of `grid` and return the scores.
 
     Parameters
@@ -190,9 +185,11 @@ def tune(trial, parts, **grid):
     trial : callable
         ``trial(train, validation, **settings)`` trains on the one part and
         returns its scores on the other, larger is better, as a dict from
-        the number of steps, rising, to the score: a number, or one number
-        a data set. It is never given the test part.
+        the number of steps, rising, to the score. It is never given the
+        test part.
     parts : Parts
+    tolerance : float
+        A score this far below the best will do, for the sake of fewer steps.
     **grid : sequence of values for each setting, rising
 
     Returns
@@ -205,17 +202,15 @@ def tune(trial, parts, **grid):
         If one example is in two of the parts: then the choice has seen it.
     """
     check_apart(parts)
-    rows, apart = [], []
+    rows = []
     for values in product(*grid.values()):
         settings = dict(zip(grid, values, strict=True))
         scores = trial(parts.train, parts.validation, **settings)
-        for steps, score in scores.items():
-            score = np.atleast_1d(score).tolist()
-            apart.append(score)
-            rows.append(
-                settings | {"steps": steps, "score": float(np.mean(score))}
-            )
-    return Tuned(rows, apart)
+        rows += [
+            settings | {"steps": steps, "score": float(score)}
+            for steps, score in scores.items()
+        ]
+    return Tuned(rows, tolerance)
 
 
 def check_apart(parts):
@@ -270,11 +265,3 @@ def prevalence_weights(labels, prevalence):
 
 def _score(row):
     return -math.inf if math.isnan(row["score"]) else row["score"]
-
-
-def _within(scores, best):
-    """Whether `scores` are below the best by one standard error at most."""
-    if scores == best or len(best) == 1:
-        return scores == best
-    behind = paired_difference(best, scores)
-    return behind.mean <= behind.error

@@ -19,7 +19,7 @@ RECORD = recorded.load("rare_digit")
 
 def rows(loss, key):
     return np.array(
-        [r[key] for r in RECORD["rows"] if r["loss"] == loss and key in r]
+        [r[key] for r in RECORD["rows"] if r.get("loss") == loss and key in r]
     )
 
 
@@ -148,36 +148,44 @@ def test_no_seed_judges_that_has_chosen():
         assert rows(name, "ap").shape == (10, len(RECORD["judging"]))
 
 
-def test_what_was_chosen_is_the_best_of_the_recorded_grid():
-    grid = [
-        r
-        for r in recorded.load("rare_digit_grid")["rows"]
-        if "chosen on" in r
-    ]
-    for name, values in RECORD["grids"].items():
-        allowed = every(values)
-        for half, best in enumerate(RECORD["chosen"][name]):
-            scores = {
-                (str(setting), row["rate"], steps): ap
-                for row in grid
-                if row["chosen on"] == half
-                for setting in allowed
-                if all(row.get(k) == v for k, v in setting.items())
-                and set(row) - {"chosen on", "rate", "ap"} == set(setting)
-                for steps, ap in zip(RECORD["steps"], row["ap"], strict=True)
-            }
-            assert best["score"] == pytest.approx(
-                max(scores.values()), abs=1e-4
-            )
-            key = str(setting_of(best)), best["rate"], best["steps"]
-            assert scores[key] == pytest.approx(best["score"], abs=1e-4)
+@pytest.mark.parametrize("half", (0, 1))
+@pytest.mark.parametrize("name", RECORD["grids"])
+def test_what_was_chosen_is_the_best_of_the_recorded_grid(name, half):
+    """Of its steps, the fewest within the tolerance; more were tried last."""
+    best, allowed = RECORD["chosen"][name][half], every(RECORD["grids"][name])
+    scores = {
+        (str(setting), row["rate"], steps): ap
+        for row in RECORD["rows"]
+        if row.get("chosen on") == half
+        for setting in allowed
+        if {**row, **setting} == row and len(row) == len(setting) + 3
+        for steps, ap in zip(RECORD["steps"], row["ap"], strict=True)
+    }
+    highest = max(scores.values())
+    enough = highest - RECORD["tolerance"]
+    longer = max(RECORD["tried"][name]["steps"]) > max(RECORD["steps"])
+    assert best["score"] >= enough - 1e-4
+    if not longer:
+        setting, rate = str(setting_of(best)), best["rate"]
+        line = {k[2]: scores[k] for k in scores if k[:2] == (setting, rate)}
+        assert max(line.values()) == highest
+        fewest = min(n for n in line if line[n] >= enough - 1e-4)
+        assert best["steps"] == fewest
+
+
+def test_no_choice_ends_its_grid():
+    for name, grid in RECORD["tried"].items():
+        for best in RECORD["chosen"][name]:
+            for key, tried in grid.items():
+                inside = min(tried) < best[key] < max(tried)
+                assert inside or len(tried) == 1, (name, key)
 
 
 @pytest.mark.slow
 def test_one_digit_and_two_seeds_come_out_as_recorded():
     """Trained again, apart from everything else that was recorded."""
     digit, seeds = 8, RECORD["judging"][:2]
-    names = ("CE", "FL, the paper's pair", "hard mining")
+    names = ("CE", "FL, tuned", "hard mining")
     again = {}
     for name in names:
         verdicts = []
@@ -193,7 +201,7 @@ def test_one_digit_and_two_seeds_come_out_as_recorded():
             verdicts.append(contest.judge(half, best)["ap"][0])
         again[name] = np.mean(verdicts, axis=0)
         recorded_ap = rows(name, "ap")[digit, :2]
-        # another machine's sums drift apart over 1600 steps
+        # another machine's sums drift apart over many steps
         np.testing.assert_allclose(again[name], recorded_ap, atol=0.03)
 
 

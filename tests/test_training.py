@@ -153,24 +153,13 @@ def test_the_best_of_the_grid_is_found_and_its_edges_are_seen():
     assert one.at_edge == []
 
 
-def test_steps_that_gain_less_than_an_error_are_not_taken():
-    """By hand: 40 steps are best, 20 within one standard error of them."""
-    ap = {
-        10: [0.71, 0.61, 0.80],
-        20: [0.79, 0.72, 0.89],  # behind by 0.02, -0.01, 0.01: 0.007 ± 0.009
-        40: [0.81, 0.71, 0.90],
-        80: [0.80, 0.70, 0.89],
-    }
-
-    def trial(train, validation, rate):
-        return {n: np.array(v) - (rate - 2) ** 2 for n, v in ap.items()}
-
-    tuned = tune(trial, three_parts(), rate=(1, 2, 3))
-    assert tuned.best["steps"] == 20 and tuned.best["rate"] == 2
-    assert tuned.best["score"] == pytest.approx(0.8)
-    assert tuned.at_edge == []
-    ap[20] = [0.79, 0.69, 0.88]  # behind by 0.02 on each
-    assert tune(trial, three_parts(), rate=(1, 2, 3)).best["steps"] == 40
+def test_steps_that_gain_too_little_are_not_taken():
+    far = dict(rate=(0.01, 0.1, 1.0), gamma=(0, 1, 2, 3))
+    tuned = tune(curve, three_parts(), tolerance=0.11, **far)
+    assert tuned.best == {"rate": 0.1, "gamma": 2, "steps": 10, "score": -0.1}
+    assert tuned.at_edge == ["steps"]
+    tuned = tune(curve, three_parts(), tolerance=0.09, **far)
+    assert tuned.best["steps"] == 20
 
 
 def test_what_diverged_is_never_best():

@@ -16,10 +16,10 @@ from focal_edu.comparison import (
     RATES,
     RIVALS,
     STEPS,
+    TOLERANCE,
     Contest,
     every,
     judge_anew,
-    setting_of,
 )
 from focal_edu.recorded import Recording
 
@@ -33,7 +33,9 @@ LEVER_LOSSES = {
     "FL, small α": {"gamma": 5, "alpha": 1e-4},
     "hard mining": {"gamma": 0, "keep": 2},
 }
+FEWER = STEPS[:-1]
 CHANGES = [
+    ("none", None, {}),
     ("prior", "off", {"prior": None}),
     *(("noise", part, {"flipped": part}) for part in (0.05, 0.1, 0.2)),
     *(
@@ -43,8 +45,8 @@ CHANGES = [
 ]
 
 
-def recording(name, experiment, **about):
-    about = {"processes": 2, "rates": RATES, "steps": STEPS} | about
+def recording(name, experiment, steps=STEPS, **about):
+    about = {"processes": 2, "rates": RATES, "steps": steps} | about
     return Recording(name, f"{COMMAND} {experiment}", **about)
 
 
@@ -52,9 +54,14 @@ def rounded(values):
     return np.round(values, 4).tolist()
 
 
-def chosen(contest, grid, **some):
+def only(setting):
+    """The grid of one setting."""
+    return {name: (value,) for name, value in setting.items()}
+
+
+def chosen(contest, grid):
     """What either half chooses."""
-    return [contest.tune(half, **some, **grid) for half in (0, 1)]
+    return [contest.tune(half, **grid) for half in (0, 1)]
 
 
 def swapped(contest, tuned):
@@ -75,7 +82,7 @@ def rows_of(verdicts, **about):
 
 def same_seeds(contest, setting, **about):
     """Rows of what was chosen for a setting, judged by the same seeds."""
-    tuned = chosen(contest, {name: (v,) for name, v in setting.items()})
+    tuned = chosen(contest, only(setting))
     about["chosen"] = [
         {name: t.best[name] for name in ("rate", "steps")} for t in tuned
     ]
@@ -91,7 +98,7 @@ def ap_only(rows):
 
 def tried(contest, setting):
     """A row a half and rate: the mean AP after each number of steps."""
-    tuned = chosen(contest, {name: (v,) for name, v in setting.items()})
+    tuned = chosen(contest, only(setting))
     return [
         {"chosen on": half, **setting, "rate": rate}
         | {"ap": rounded([r["score"] for r in t.rows if r["rate"] == rate])}
@@ -100,14 +107,27 @@ def tried(contest, setting):
     ]
 
 
-def over_steps(tuned):
-    """Each digit's AP over the steps, with what was chosen beside them."""
-    best = setting_of(tuned.best) | {"rate": tuned.best["rate"]}
-    return {
-        row["steps"]: rounded(apart)
-        for row, apart in zip(tuned.rows, tuned.apart, strict=True)
-        if best.items() <= row.items()
-    }
+def with_more_steps(tuned, pool):
+    """Double the steps of all losses of which some choice has the most."""
+    steps = STEPS
+    while ends := [n for n in tuned if at_edge(tuned[n], "steps")]:
+        steps = (*steps, 2 * steps[-1])
+        settings = unique(RIVALS[name] for name in ends)
+        contest = Contest(
+            DIGITS, CHOOSING, settings, steps=steps, each=pool.map
+        )
+        tuned |= {name: chosen(contest, RIVALS[name]) for name in ends}
+    return tuned
+
+
+def at_edge(tuned, name):
+    return any(name in t.at_edge for t in tuned)
+
+
+def unique(grids):
+    """The settings of several grids, each once."""
+    settings = [setting for grid in grids for setting in every(grid)]
+    return list({str(setting): setting for setting in settings}.values())
 
 
 def rivals(pool):
@@ -116,43 +136,49 @@ def rivals(pool):
         "rivals",
         choosing=CHOOSING,
         judging=JUDGING,
+        tolerance=TOLERANCE,
         grids=RIVALS,
     )
-    settings = [s for values in RIVALS.values() for s in every(values)]
-    settings = list({str(s): s for s in settings}.values())
+    settings = unique(RIVALS.values())
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
-    rows = []
-    for setting in settings:
-        rows += tried(contest, setting)
-        rows += ap_only(same_seeds(contest, setting, lever="none", **setting))
+    rows = [row for setting in settings for row in tried(contest, setting)]
     tuned = {name: chosen(contest, grid) for name, grid in RIVALS.items()}
-    for title, of in (
-        ("chosen", lambda t: t.best),
-        ("at edge", lambda t: t.at_edge),
-        ("over steps", over_steps),
-    ):
-        record.head[title] = {n: [of(t) for t in p] for n, p in tuned.items()}
+    tuned = with_more_steps(tuned, pool)
+    record.head["chosen"] = {n: [t.best for t in p] for n, p in tuned.items()}
+    record.head["tried"] = {
+        n: {k: list(p[0].profile(k)) for k in p[0].best if k != "score"}
+        for n, p in tuned.items()
+    }
     record.write(rows)
-    for name, grid in RIVALS.items():
-        for place, digit in enumerate(DIGITS):
-            own = swapped(contest, chosen(contest, grid, digits=[digit]))
-            ap = rounded(np.mean([half["ap"][place] for half in own], axis=0))
-            rows.append({"loss": name, "digit": digit, "chosen for it": ap})
     for name, pair in judge_anew(
         DIGITS, JUDGING, tuned, each=pool.map
     ).items():
         rows += rows_of(pair, loss=name)
+    record.write(rows)
+    swept = [s for s in settings if "alpha" in s]
+    pairs = {str(s): chosen(contest, only(s)) for s in swept}
+    judged = judge_anew(DIGITS, JUDGING[:5], pairs, each=pool.map)
+    for setting in swept:
+        rows += ap_only(
+            rows_of(judged[str(setting)], lever="none", **setting)
+        )
     return record, rows
 
 
 def levers(pool):
-    """Every change with each loss; without a change they are in `rivals`."""
+    """Every change with each loss; "none" to lay beside the others."""
     record = recording(
-        "rare_digit_levers", "levers", seeds=CHOOSING, losses=LEVER_LOSSES
+        "rare_digit_levers",
+        "levers",
+        FEWER,
+        seeds=CHOOSING,
+        losses=LEVER_LOSSES,
     )
     rows, losses = [], list(LEVER_LOSSES.values())
     for lever, value, change in CHANGES:
-        contest = Contest(DIGITS, CHOOSING, losses, each=pool.map, **change)
+        contest = Contest(
+            DIGITS, CHOOSING, losses, steps=FEWER, each=pool.map, **change
+        )
         for name, setting in LEVER_LOSSES.items():
             about = {"lever": lever, "value": value, "loss": name}
             rows += ap_only(same_seeds(contest, setting, **about))
@@ -162,11 +188,13 @@ def levers(pool):
 
 def mistakes(pool):
     record = recording(
-        "rare_digit_mistakes", "mistakes", seeds=CHOOSING, **PAIR
+        "rare_digit_mistakes", "mistakes", FEWER, seeds=CHOOSING, **PAIR
     )
     tried = {"CE": CE, "focal loss": PAIR}
     tried |= {name: PAIR | {"mistake": name} for name in MISTAKES}
-    contest = Contest(DIGITS, CHOOSING, list(tried.values()), each=pool.map)
+    contest = Contest(
+        DIGITS, CHOOSING, list(tried.values()), steps=FEWER, each=pool.map
+    )
     rows = []
     for name, setting in tried.items():
         rows += same_seeds(contest, setting, loss=name)

@@ -18,7 +18,7 @@ from .style import (
     lesson_figure,
 )
 
-SMALL = 108  # dots an inch: five figures of one notebook stay small
+SMALL = 100  # dots an inch: eight figures of one notebook stay small
 PENS = (
     {"color": BLUE, "ls": "-", "marker": "s"},
     {"color": GREEN, "ls": ":", "marker": "^"},
