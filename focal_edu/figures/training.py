@@ -18,7 +18,7 @@ from .style import (
     lesson_figure,
 )
 
-SMALL = 100  # dots an inch: eight figures of one notebook stay small
+SMALL = 96  # as the page shows it: eight figures share one notebook
 PENS = (
     {"color": BLUE, "ls": "-", "marker": "s"},
     {"color": GREEN, "ls": ":", "marker": "^"},
