@@ -14,6 +14,8 @@ from focal_edu.clinic import VARIANTS, build, examine
 from focal_edu.clinic.names import REDUCTIONS
 from focal_edu.validate import TASKS
 
+pytestmark = pytest.mark.slow
+
 ALPHAS = {"none": None, "number": 0.3, "weights": (0.2, 0.55, 0.9)}
 
 

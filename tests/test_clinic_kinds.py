@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from focal_edu import FocalLoss
 from focal_edu.clinic import examine
 
+pytestmark = pytest.mark.slow
+
 B, M, L = "binary", "multi-class", "multi-label"
 
 

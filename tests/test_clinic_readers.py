@@ -10,6 +10,8 @@ from focal_edu.clinic import assert_conforms, build, examine
 from focal_edu.clinic.calls import Form
 from focal_edu.clinic.subject import Labels, meet
 
+pytestmark = pytest.mark.slow
+
 
 def bce(x, y, reduction="none", **how):
     return F.binary_cross_entropy_with_logits(

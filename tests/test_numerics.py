@@ -10,6 +10,8 @@ import torch
 from focal_edu import accuracy, gradients, reference
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
+pytestmark = pytest.mark.slow
+
 DTYPES = tuple(accuracy.TOLERANCES)
 OFF = dict(zip(DTYPES, (1e-12, 1e-4, 2**-6, 2**-9), strict=True))
 

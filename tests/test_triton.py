@@ -18,7 +18,10 @@ CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 GAMMAS = accuracy.GAMMAS if CUDA else (0, 0.5, 2, 5)
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
