@@ -275,14 +275,14 @@ def judge_anew(digits, seeds, chosen, *, each=map):
     `chosen` maps a name to two `Tuned`, one a half. Each name gets two
     verdicts of `Contest.judge`, a half each, by the other half's choice.
     """
-    every = [tuned.best for pair in chosen.values() for tuned in pair]
+    choices = [tuned.best for pair in chosen.values() for tuned in pair]
     contests = {}
-    for rate in {best["rate"] for best in every}:
-        here = [best for best in every if best["rate"] == rate]
+    for rate in {best["rate"] for best in choices}:
+        here = [best for best in choices if best["rate"] == rate]
         contests[rate] = Contest(
             digits,
             seeds,
-            list({_key(s): s for s in map(setting_of, here)}.values()),
+            distinct(map(setting_of, here)),
             rates=(rate,),
             steps=sorted({best["steps"] for best in here}),
             each=each,
@@ -301,6 +301,11 @@ def setting_of(row):
     """Return a row of a `Tuned` without rate, steps and score."""
     rest = ("rate", "steps", "score")
     return {name: v for name, v in row.items() if name not in rest}
+
+
+def distinct(settings):
+    """Return the settings, each once."""
+    return list({_key(setting): setting for setting in settings}.values())
 
 
 def _key(setting):

@@ -88,12 +88,13 @@ def scenes(part, seed, size, objects):
 
 
 def trained(recipe, size, objects, *, seed, steps, **settings):
+    _, _, prior = recipe[0].partition("prior ")
     return detector.train(
         LOSSES[recipe],
         scenes("train", seed, size, objects),
         seed=seed,
         batch=8 // objects,
-        prior=0.001 if "0.001" in recipe[0] else 0.01,
+        prior=float(prior or 0.01),
         steps=steps,
         **settings,
     )

@@ -18,6 +18,7 @@ from focal_edu.comparison import (
     STEPS,
     TOLERANCE,
     Contest,
+    distinct,
     every,
     judge_anew,
 )
@@ -112,7 +113,7 @@ def with_more_steps(tuned, pool):
     steps = STEPS
     while ends := [n for n in tuned if at_edge(tuned[n], "steps")]:
         steps = (*steps, 2 * steps[-1])
-        settings = unique(RIVALS[name] for name in ends)
+        settings = settings_of(RIVALS[name] for name in ends)
         contest = Contest(
             DIGITS, CHOOSING, settings, steps=steps, each=pool.map
         )
@@ -124,10 +125,9 @@ def at_edge(tuned, name):
     return any(name in t.at_edge for t in tuned)
 
 
-def unique(grids):
+def settings_of(grids):
     """The settings of several grids, each once."""
-    settings = [setting for grid in grids for setting in every(grid)]
-    return list({str(setting): setting for setting in settings}.values())
+    return distinct(setting for grid in grids for setting in every(grid))
 
 
 def rivals(pool):
@@ -139,7 +139,7 @@ def rivals(pool):
         tolerance=TOLERANCE,
         grids=RIVALS,
     )
-    settings = unique(RIVALS.values())
+    settings = settings_of(RIVALS.values())
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
     rows = [row for setting in settings for row in tried(contest, setting)]
     tuned = {name: chosen(contest, grid) for name, grid in RIVALS.items()}

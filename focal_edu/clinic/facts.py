@@ -160,11 +160,8 @@ def _own_derivative(subject):
 
 
 def _mixing(subject):
-    logits, targets = subject.batch
-    moved = logits.copy()
-    moved[0] = moved[0][::-1] if moved.ndim > 1 else -moved[0]
     try:
-        after = subject.ask((moved, targets)).gradient[1:]
+        after = subject.moved[1].gradient[1:]
     except Refusal:
         return
     before = subject.answer.gradient[1:]

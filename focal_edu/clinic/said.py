@@ -106,7 +106,7 @@ def check_claims(
 def can_have(task, alpha):
     """Return whether a loss for this task can have the α given."""
     try:
-        _alpha(alpha, task)
+        alpha = _alpha(alpha, task)
     except (TypeError, ValueError):
         return False
     return task != "binary" or not isinstance(alpha, tuple)
@@ -234,10 +234,6 @@ def _read_alpha(loss, task):
             isinstance(value, Real) and (value < 0 or value == 1)
         ):
             continue
-        try:
-            alpha = _alpha(value, task)
-        except (TypeError, ValueError):
-            continue
-        if task != "binary" or not isinstance(alpha, tuple):
-            return alpha
+        if can_have(task, value):
+            return _alpha(value, task)
     return GUESS

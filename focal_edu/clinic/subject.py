@@ -128,6 +128,14 @@ class Subject:
         return leaf, self.form.tensors(leaf.clone(), batch[1])
 
     @cached_property
+    def moved(self):
+        """The batch with its first example's logits changed; its answer."""
+        logits, targets = self.batch
+        logits = logits.copy()
+        logits[0] = logits[0][::-1] if logits.ndim > 1 else -logits[0]
+        return (logits, targets), self.ask((logits, targets))
+
+    @cached_property
     def singles(self):
         """Single examples as (logits, targets, margins)."""
         return batches.singles(self.task, self.labels, self.rng)
@@ -283,9 +291,8 @@ def _answering(loss, said, forms):
         ignored = index if classes > 2 and not unset(index) else None
         labels = Labels.of(classes, ignored)
         for form in forms:
-            if said.task in (form.task, "guess") and can_have(
-                form.task, said.alpha
-            ):
+            wanted = unset(said.task) or said.task == form.task
+            if wanted and can_have(form.task, said.alpha):
                 _try_form(loss, form, labels, said.seed, found, trouble)
         forms = [f for f in forms if f.task == "multi-class" and f.integer]
         if found:

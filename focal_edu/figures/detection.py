@@ -10,12 +10,11 @@ from .style import (
     GAMMA_LOOKS,
     GREY,
     ORANGE,
+    PAGE_DPI,
     VERMILION,
     lesson_figure,
 )
 from .training import PENS
-
-DPI = 96  # as the page shows it: eight pictures share one notebook
 
 # Share of the total loss carried by the hardest fifth, read off Figure 4 of
 # Lin et al. 2017: γ, of positives, of negatives.
@@ -69,7 +68,7 @@ def scene_and_anchors(figure, image, boxes, labels, anchors, given):
     `given` is what `assign` says of each anchor.
     """
     figure.set_size_inches(7.2, 3.9)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         _scene(axes, image)
@@ -111,7 +110,7 @@ def learning_curves(figure, steps, curves):
     `curves` maps a name to an array (steps, 2), for each positive anchor.
     """
     figure.set_size_inches(8, 3.8)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     panels = figure.subplots(1, 2)
     pens = (PENS[-1], *PENS)
     for (name, curve), pen in zip(curves.items(), pens, strict=False):
@@ -139,7 +138,7 @@ def losses_compared(figure, results, baseline):
     results = {name: [aps] for name, aps in results.items()}
     apart, said = _differences(results, baseline)
     figure.set_size_inches(8, min(4.3, 0.42 * len(apart) + 1.2))
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axvline(0, color=GREY, lw=1.5)
     for row, (name, ((values, of),)) in enumerate(apart.items()):
@@ -167,7 +166,7 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     the same seeds for all. Bars are a standard error.
     """
     figure.set_size_inches(8, 4)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axhline(0, color=GREY, lw=1.5)
     apart, said = _differences(results, baseline)
@@ -218,7 +217,7 @@ def cumulative_loss(figure, x_t_positives, x_t_negatives):
     up their share of the class's total, for γ = 0, ½, 1 and 2.
     """
     figure.set_size_inches(8, 4)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     panels = figure.subplots(1, 2, sharey=True)
     for side, (axes, x_t) in enumerate(
         zip(panels, (x_t_positives, x_t_negatives), strict=True)
@@ -253,7 +252,7 @@ def crops(figure, images, texts, title):
     columns = 8
     rows = -(-len(images) // columns)
     figure.set_size_inches(8, min(4.3, 1.25 * rows + 0.5))
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
@@ -271,7 +270,7 @@ def score_maps(figure, steps, cross_entropy, focal, shown):
     The maps have shape (steps, height, width); `shown` is which is drawn.
     """
     figure.set_size_inches(8, 4)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     for axes, maps, name in zip(
         figure.subplots(1, 2),
         (cross_entropy, focal),
@@ -297,7 +296,7 @@ def score_maps(figure, steps, cross_entropy, focal, shown):
 def detections_at(figure, image, boxes, found, right, threshold):
     """Return a scene with the detections whose score reaches a threshold."""
     figure.set_size_inches(4.6, 4.4)
-    figure.set_dpi(DPI)
+    figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     _scene(axes, image)
     for box in boxes:

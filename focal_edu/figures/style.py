@@ -38,6 +38,7 @@ STYLE = {
     "xtick.labelsize": 11,
     "ytick.labelsize": 11,
 }
+PAGE_DPI = 96  # as a page shows it; many figures of one notebook keep to it
 
 
 class LessonFigure(Figure):
@@ -55,7 +56,10 @@ class LessonFigure(Figure):
         picture = BytesIO()
         # savefig would lay it all out twice
         FigureCanvasAgg(self).print_png(picture)
-        shown = {"alt": self.alt, "width": round(96 * self.get_figwidth())}
+        shown = {
+            "alt": self.alt,
+            "width": round(PAGE_DPI * self.get_figwidth()),
+        }
         return (
             {
                 "image/png": b64encode(picture.getvalue()).decode(),
@@ -75,7 +79,7 @@ def lesson_figure(draw):
     @wraps(draw)
     def figure(*args, **kwargs):
         with rc_context(STYLE):
-            result = LessonFigure(dpi=144)  # the page shows 96
+            result = LessonFigure(dpi=1.5 * PAGE_DPI)
             result.alt = draw(result, *args, **kwargs)
             return result
 

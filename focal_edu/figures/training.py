@@ -13,12 +13,12 @@ from .style import (
     BLUE,
     GREEN,
     GREY,
+    PAGE_DPI,
     PURPLE,
     VERMILION,
     lesson_figure,
 )
 
-SMALL = 96  # as the page shows it: eight figures share one notebook
 PENS = (
     {"color": BLUE, "ls": "-", "marker": "s"},
     {"color": GREEN, "ls": ":", "marker": "^"},
@@ -99,7 +99,7 @@ def training_curves(figure, curves):
     seeds)}; each loss is drawn as a part of its first value.
     """
     figure.set_size_inches(8, 3.8)
-    figure.set_dpi(SMALL)
+    figure.set_dpi(PAGE_DPI)
     panels = figure.subplots(1, 2)
     pens = (PENS[-1], *PENS)
     for (name, curve), pen in zip(curves.items(), pens, strict=False):
@@ -144,7 +144,7 @@ def difference_dots(figure, differences, *, title, what="AP minus CE's"):
     diamond is the mean of all digits, with its standard error.
     """
     figure.set_size_inches(8, min(4.3, 0.7 * len(differences) + 1.2))
-    figure.set_dpi(SMALL)
+    figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axvline(0, color=GREY, lw=1.5)
     for row, (name, values) in enumerate(differences.items()):
@@ -197,7 +197,7 @@ def lever_curves(figure, lines, *, lever, title, what="AP minus CE's"):
     (digits,); values that are strings are drawn at equal distances.
     """
     figure.set_size_inches(8, 3.8)
-    figure.set_dpi(SMALL)
+    figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axhline(0, color=GREY, lw=1.5)
     for (name, line), pen in zip(lines.items(), PENS, strict=False):
