@@ -154,7 +154,7 @@ def test_no_answer_waits_and_two_are_asked_back(name):
 
 
 def test_a_decimal_comma_is_pointed_out():
-    assert "94.7." in fresh("lesson_01.hard_share").check(94, 7).message
+    assert "63.9." in fresh("lesson_01.hard_share").check(63, 9).message
 
 
 def test_the_unit_may_stand_behind_a_number():
@@ -185,9 +185,9 @@ def test_no_coincidence_is_taken_for_a_habit(name, answer):
 
 def test_a_share_in_the_other_unit_is_asked_back():
     share, lost = fresh("lesson_01.hard_share"), fresh("lesson_02.lost")
-    assert "0.947 parts of 1?" in share.check(0.947).message
-    assert "67 per cent?" in lost.check(67).message
-    assert share.check("94.7 %").right and lost.check("66.7 %").right
+    assert "0.639 per cent or 63.9 per cent?" in share.check(0.639).message
+    assert "67 per cent, which is 0.67?" in lost.check(67).message
+    assert share.check("63.9 %").right and lost.check("66.7 %").right
     assert lost.check("2/3").right and lost.check("0,66").right
 
 
@@ -195,9 +195,9 @@ def test_a_share_in_the_other_unit_is_asked_back():
 @pytest.mark.parametrize(
     ("name", "answer", "said"),
     [
-        ("lesson_01.hard_share", 17.7, "over the easy ones' cross entropy"),
+        ("lesson_01.hard_share", 1.77, "over the easy ones' cross entropy"),
         ("lesson_01.hard_share", 100, "Not quite the whole"),
-        ("lesson_01.hard_share", 17.9, "under cross entropy"),
+        ("lesson_01.hard_share", 2.1, "under cross entropy"),
         ("lesson_03.prior_factor", 0.693, "what one negative loses"),
         ("lesson_03.prior_factor", 98.55, "how many per cent the loss falls"),
         ("lesson_01.hard_share", 10**400, "too high"),

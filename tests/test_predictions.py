@@ -62,7 +62,7 @@ TRUTHS = {
     "08.cut": 100
     * next(p for p in np.arange(1, 100) / 100 if 0.25 * p >= 0.75 * (1 - p)),
     "06.anchor_count": (120 // 4) ** 2 + (120 // 8) ** 2,
-    "01.hard_share": 1.8650938 / (1.8650938 + 0.1053605) * 100,
+    "01.hard_share": 1.8650938 / (1.8650938 + 1.0536052) * 100,
     "02.lost": 1 - 0.0001**2 / gradient_ratio(0.9999, 2),
     "03.mistake_share": 100 * 1.6094379 / (1.6094379 + 5.1293294),
     "03.hardest_fifth": {True: "it grows more among negatives"}[
@@ -97,7 +97,7 @@ TRUTHS = {
         min(0.9, 0.3, round(1 - 0.3, 9), round(1 - 0.9, 9))
     ],
     "01.suspect": {True: "its negative loss is too large"}[0.3 > 0.3**2],
-    "02.hard_gradient": {1.2: "1.2 times as large"}[
+    "02.hard_gradient": {1.2: "1.2 times"}[
         round(gradient_ratio(0.168485366, 2), 1)
     ],
     "02.region": {True: "it gets narrower"}[

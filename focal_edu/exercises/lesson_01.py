@@ -271,47 +271,48 @@ def _share(part, rest):
     return 100 * part / (part + rest)
 
 
-_hard, _easy = float(focal_loss(0.1, 1)), 100 * float(focal_loss(0.9, 1))
+_hard, _easy = float(focal_loss(0.1, 1)), 1000 * float(focal_loss(0.9, 1))
 hard_share = Number(
     "the hard example's share, focal loss",
     _share(_hard, _easy),
     within=0.6,
     unit="per cent",
     wrong={
-        _share(_ce(0.1), 100 * _ce(0.9)): "That is its share under cross "
+        _share(_ce(0.1), 1000 * _ce(0.9)): "That is its share under cross "
         "entropy; now each easy loss is divided by a hundred.",
-        _share(_easy, _hard): "That is the share of the hundred easy ones.",
-        _share(_hard, _easy / 100): "That compares it with a single easy "
-        "example, and there are a hundred.",
-        100 * _hard / _easy: "That divides by the easy ones' sum; a share is "
-        "a part of the whole, with the hard one in it.",
-        100 * _hard / (100 * _ce(0.9)): "That is the hard one's focal loss "
+        _share(_easy, _hard): "That is the share of the thousand easy ones.",
+        _share(_hard, _easy / 1000): "That compares it with a single easy "
+        "example, and there are a thousand.",
+        _share(_hard, _easy / 10): "That is its share among a hundred easy "
+        "ones, and here there are a thousand.",
+        100 * _easy / _hard: "That divides by the hard one's loss; a share is "
+        "a part of the whole, and the hard one's part is asked for.",
+        100 * _hard / (1000 * _ce(0.9)): "That is the hard one's focal loss "
         "over the easy ones' cross entropy: both need the same loss.",
-        _share(_hard, 100 * _ce(0.9)): "There the easy ones still pay cross "
-        "entropy: they have a modulating factor too.",
         _share(_ce(0.1), _easy): "There the hard one still pays cross "
         "entropy: it has a modulating factor too.",
-        100 * 0.81 / (0.81 + 100 * 0.01): "That compares the modulating "
+        100 * 0.81 / (0.81 + 1000 * 0.01): "That compares the modulating "
         "factors; each of them multiplies a cross entropy.",
         81: "That is the hard one's modulating factor; we want its part "
         "of the batch's loss.",
-        100: "Not quite the whole: a hundred easy examples still lose "
+        100: "Not quite the whole: a thousand easy examples still lose "
         "something.",
-        0: "The hard one loses most; it is the easy ones that nearly vanish.",
-        1: "That counts examples, one in a hundred and one; we want "
+        0: "The hard one loses most; it is each easy one that nearly "
+        "vanishes.",
+        0.1: "That counts examples, one in a thousand and one; we want "
         "the part of the sum of losses.",
-        50: "Half would need the hundred easy losses to add up to the hard "
+        50: "Half would need the thousand easy losses to add up to the hard "
         "one: work out both sums.",
     },
     hints=(
-        "You need two sums: the hard example's focal loss, and a hundred "
+        "You need two sums: the hard example's focal loss, and a thousand "
         "times an easy one's.",
         "The hard one keeps 0.81 of 2.3026; each easy one keeps 0.01 of "
-        "0.1054. Divide the first by the sum of all 101.",
+        "0.1054. Divide the first by the sum of all 1001.",
     ),
     why="The hard example keeps 0.81 of its cross entropy, 1.8651. A "
-    "hundred easy ones keep a hundredth of theirs, 0.1054 together. The "
-    "first is nearly the whole sum.",
+    "thousand easy ones keep a hundredth of theirs, 1.0536 together. So the "
+    "first is more than half of the sum.",
 )
 
 

@@ -163,7 +163,7 @@ lowest_right = Number(
     "how low p_t can be in a right answer, ten classes",
     0.1,
     within=0.005,
-    unit="parts of 1",
+    unit="from 0 to 1",
     wrong={
         0.5: "That is the bound with two classes; with more, the largest of "
         "them need not be more than a half.",
@@ -369,7 +369,7 @@ both_sure = Number(
     "the most that a softmax can give to each of two classes",
     0.5,
     within=0.01,
-    unit="parts of 1",
+    unit="from 0 to 1",
     wrong={
         1: "Both cannot have all of it: a softmax adds up to 1.",
         0.25: "With half of it left to the other eight, that is not the most "

@@ -40,7 +40,7 @@ HABITS = [
     (lambda a: a / 10, "The decimal point is one place too far left."),
 ]
 CLOSE = 0.05  # of the truth: a slip of the arithmetic, rather than a mistake
-SHARES = ("per cent", "parts of 1")
+SHARES = ("per cent", "from 0 to 1")
 
 
 class Question:
@@ -197,7 +197,7 @@ class Number(Question):
     within : float
         How far from the truth an answer may be.
     unit : str
-        What the number counts; "per cent" and "parts of 1" are each read
+        What the number counts; "per cent" and "from 0 to 1" are each read
         as the other where a "%" says so, and asked back where none does.
         Of what counts "times", 33 % is 0.33 as well.
     wrong : dict from number to sentence
@@ -255,18 +255,17 @@ class Number(Question):
 
     def _ask_back(self, value):
         """Ask which is meant if a share may be in the other unit."""
-        size, (per_cent, parts) = abs(value), SHARES
+        size, (per_cent, part) = abs(value), SHARES
         if self.unit == per_cent and 0 < size <= 1 < abs(self.truth):
-            other, meant = parts, 100 * value
-        elif self.unit == parts and 1 < size <= 100:
-            other, meant = per_cent, value / 100
+            meant = f"{value:g} per cent or {100 * value:g} per cent"
+            asked = per_cent
+        elif self.unit == part and 1 < size <= 100:
+            meant = f"{value:g} per cent, which is {value / 100:g}"
+            asked = f"a number {part}"
         else:
             return
         self.said.pop()
-        raise Unread(
-            f"Do you mean {value:g} {self.unit}, or {value:g} {other}? The "
-            f"question asks for {self.unit}: {meant:g} in the second case."
-        )
+        raise Unread(f"Do you mean {meant}? The question asks for {asked}.")
 
     def _is_right(self, value):
         both_nan = math.isnan(value) and math.isnan(self.truth)
@@ -299,7 +298,8 @@ class Number(Question):
         return super()._several(answers)
 
     def _in_words(self, value):
-        return f"{value:.4g} {self.unit}".strip()
+        unit = "" if self.unit == SHARES[1] else self.unit
+        return f"{value:.4g} {unit}".strip()
 
 
 def _digits(value):
