@@ -285,8 +285,8 @@ hard_share = Number(
         "example, and there are a thousand.",
         _share(_hard, _easy / 10): "That is its share among a hundred easy "
         "ones, and here there are a thousand.",
-        100 * _easy / _hard: "That divides by the hard one's loss; a share is "
-        "a part of the whole, and the hard one's part is asked for.",
+        100 * _hard / _easy: "That divides by the easy ones' sum; a share is "
+        "a part of the whole, with the hard one in it.",
         100 * _hard / (1000 * _ce(0.9)): "That is the hard one's focal loss "
         "over the easy ones' cross entropy: both need the same loss.",
         _share(_ce(0.1), _easy): "There the hard one still pays cross "

@@ -110,8 +110,8 @@ hard_gradient = Choice(
     "the hard example's gradient, in cross entropy's",
     {
         "1.02 times": (
-            "More than that: from p_t = 0.16 to 0.18 focal loss falls by 0.14 "
-            "and cross entropy by 0.12."
+            "More than that: from p_t = 0.16 to 0.18 focal loss falls by "
+            "0.14 and cross entropy by 0.12."
         ),
         "1.2 times": RIGHT,
         "1.5 times": (
