@@ -21,11 +21,16 @@ every_lesson = pytest.mark.parametrize(
 )
 
 
-def plan(path):
-    """The rows of a lesson's plan: minutes, section, answers."""
+def section(path):
+    """What the guide says about a lesson."""
     heading = re.search(rf"^### {path.stem[:2]} .*$", GUIDE, re.M)
     text = GUIDE[heading.end() :]
-    return ROW.findall(text[: re.search(r"^##", text, re.M).start()])
+    return text[: re.search(r"^##", text, re.M).start()]
+
+
+def plan(path):
+    """The rows of a lesson's plan: minutes, section, answers."""
+    return ROW.findall(section(path))
 
 
 def predictions(path):
@@ -39,15 +44,31 @@ def predictions(path):
     }
 
 
+def homework(path):
+    """The minutes of a lesson's exercises, of each and of its last table."""
+    text = section(path)
+    line = re.search(
+        r'Homework,\s(\d+)\sminutes:(.*?)"Your\spredictions"\s(\d+)\.',
+        text,
+        re.S,
+    )
+    assert line, 'Homework, 12 minutes: `name` 9; "Your predictions" 3.'
+    each = dict(re.findall(r"`(\w+)`\s(\d+)", line[2]))
+    return int(line[1]), each, int(line[3])
+
+
 @every_lesson
 def test_the_minutes_are_the_same_everywhere(path):
+    """Reading, without the exercises; then these."""
     start = nbformat.read(path.parent / "00_start_here.ipynb", as_version=4)
     first = nbformat.read(path, as_version=4).cells[0].source
-    minutes = re.search(r"Reading (\d+) minutes", first)[1]
+    reading = re.search(r"Reading (\d+) minutes", first)[1]
+    exercises, _, _ = homework(path)
     readme = (ROOT / "README.md").read_text()
     for text in (readme, "\n".join(cell.source for cell in start.cells)):
         row = re.search(rf"^\| \[{path.stem[:2]} .*$", text, re.M)[0]
-        assert re.search(rf"\| {minutes}( min)? \|", row)
+        row = row.replace(" min |", " |")
+        assert row.endswith(f"| {reading} | {exercises} |")
 
 
 @every_lesson
@@ -95,16 +116,6 @@ def test_homework_names_each_exercise_and_its_minutes(path):
         for name, question in questions_of(module).items()
         if isinstance(question, FunctionToWrite | Fault)
     ]
-    heading = re.search(rf"^### {path.stem[:2]} .*$", GUIDE, re.M)
-    text = GUIDE[heading.end() :]
-    text = text[: re.search(r"^##", text, re.M).start()]
-    line = re.search(
-        r'Homework,\s(\d+)\sminutes:(.*?)"Your\spredictions"\s(\d+)\.',
-        text,
-        re.S,
-    )
-    assert line, 'Homework, 12 minutes: `name` 9; "Your predictions" 3.'
-    total, planned, looking_back = line.groups()
-    minutes = dict(re.findall(r"`(\w+)`\s(\d+)", planned))
-    assert list(minutes) == own
-    assert int(total) == sum(map(int, minutes.values())) + int(looking_back)
+    total, each, looking_back = homework(path)
+    assert list(each) == own
+    assert total == sum(map(int, each.values())) + looking_back

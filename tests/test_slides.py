@@ -1,14 +1,19 @@
 """The decks that `make slides` writes, in a browser without a network."""
 
 import os
+import re
 import shutil
 import sys
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
 import nbformat
 import pytest
+
+from focal_edu.exercises.feedback import questions_of
+from focal_edu.exercises.questions import Choice
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -67,7 +72,7 @@ def decks(slides, tmp_path_factory):
         reason = "needs npm (apt-get install npm)"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     folder = tmp_path_factory.mktemp("slides")
-    slides.main(folder, *LESSONS)
+    slides.write_decks(folder, LESSONS)
     return folder
 
 
@@ -141,11 +146,12 @@ def test_what_is_too_wide_is_made_smaller(page, slides, decks):
 
 
 @every_lesson
-def test_the_metadata_is_what_the_rule_says(slides, path):
-    notebook = nbformat.read(path, as_version=4)
-    marked = deepcopy(notebook)
-    slides.mark_slides(marked)
-    assert marked == notebook, "run make refresh"
+def test_the_metadata_is_what_the_rule_says(slides, path, tmp_path):
+    copy = shutil.copy(path, tmp_path)
+    slides.main("--mark", copy)
+    assert Path(copy).read_bytes() == path.read_bytes(), (
+        "python tools/slides.py --mark notebooks/*.ipynb"
+    )
 
 
 @every_lesson
@@ -158,7 +164,61 @@ def test_no_answer_beside_its_question(slides, path):
         if kind in ("slide", "subslide"):
             asked = False
         assert not (asked and kind == "-"), cell.source
-        asked = asked or "**Predict.**" in cell.source
+        asked = asked or re.search(
+            r"\*\*(Predict|Exercise)\.\*\*|^ex\.\w+$", cell.source
+        )
+
+
+@every_lesson
+def test_a_choice_has_its_options_below_it_and_no_more(slides, path):
+    lesson = f"focal_edu.exercises.lesson_{path.stem[:2]}"
+    if not (ROOT / lesson.replace(".", "/")).with_suffix(".py").exists():
+        pytest.skip("a lesson without exercises")
+    choices = {
+        name: question
+        for name, question in questions_of(import_module(lesson)).items()
+        if isinstance(question, Choice)
+    }
+    notebook = nbformat.read(path, as_version=4)
+    before = [cell.source for cell in notebook.cells]
+    for number, shown in enumerate(slides.on_slides(notebook)):
+        added = shown.source.removeprefix(before[number])
+        if not added:
+            continue
+        check = re.match(r"ex\.(\w+)\.check\(", before[number + 1])
+        options = choices.pop(check[1]).choices.values()
+        assert added == "\n>" + "".join(f"\n> 1. {o}" for o in options)
+        question = before[number].rpartition("\n\n")[2]
+        assert question.startswith("> **")
+        assert slides.split(shown)[-1].source.endswith(question + added)
+    assert not choices
+
+
+def test_a_keyboard_s_cells_are_on_no_slide(slides):
+    sources = ["# T\n\na", "The cells that end in `.check(...)` are yours."]
+    sources += ["## Your predictions", "Look again.", "## What you saw\n\nb"]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(source) for source in sources]
+    )
+    slides.mark_slides(notebook)
+    kinds = [cell.metadata.slideshow.slide_type for cell in notebook.cells]
+    assert kinds == ["slide", "skip", "skip", "skip", "slide"]
+
+
+@pytest.mark.parametrize(
+    ("source", "hidden"),
+    [
+        ("figures.one(\n    1,\n)", True),
+        ("a = 1\nfigures.one(a)", False),
+        ("figure = figures.one(1)", False),
+    ],
+)
+def test_a_call_that_only_draws_is_hidden(slides, source, hidden):
+    png = nbformat.v4.new_output("display_data", {"image/png": ""})
+    cell = nbformat.v4.new_code_cell(source, outputs=[png])
+    assert slides.draws(cell) is hidden
+    cell.outputs = []
+    assert not slides.draws(cell)
 
 
 def test_a_heading_starts_a_cell_and_a_slide(slides):

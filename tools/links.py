@@ -48,7 +48,7 @@ def ways(found):
         "PyTorch, with\n  nothing to install; all of them "
         f"[on Binder]({found['binder'](start)}),\n"
         "  after a few minutes' wait.\n"
-        "- [**On your machine**](#start): everything, with two commands.\n"
+        "- [**On your machine**](#start): everything, with one command.\n"
     )
 
 

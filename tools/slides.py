@@ -1,13 +1,16 @@
 """Where a lesson's slides begin, and the decks that show them.
 
-python tools/slides.py FOLDER notebooks/*.ipynb
+python tools/slides.py FOLDER notebooks/*.ipynb    write the decks
+python tools/slides.py --mark notebooks/*.ipynb    write the slide types only
 
 A section begins a slide, and its cells fill subslides from top to bottom.
-What follows a prediction begins a new one, so that no answer stands beside
-its question. No heading stands alone. Cells of imports and cells that wait
-for a reader's answer are skipped, and so is the line that draws a figure.
+What follows a question begins a new one, so that no answer stands beside it;
+the options of a choice stand below theirs. No heading stands alone. What
+serves a reader at a keyboard is skipped: imports, cells that wait for an
+answer, the table of predictions, and the call that draws a figure.
 """
 
+import ast
 import posixpath
 import re
 import shutil
@@ -27,6 +30,8 @@ COLUMNS = 80  # of prose
 CODE = 0.85  # height of a line of code
 FIGURE = 17
 LINK = re.compile(r"\]\((?!\w+:|#)([^)\s]+)\)")  # to a file
+ASKS = re.compile(r"\*\*(Predict|Exercise)\.\*\*|^ex\.\w+$")  # or a fault
+KEYBOARD = re.compile(r"The cells that end in `.check|## Your predictions")
 FONTS = (  # Matplotlib's, so that a deck looks alike on every machine
     "DejaVuSans.ttf",
     "DejaVuSans-Bold.ttf",
@@ -42,13 +47,36 @@ def mark_slides(notebook):
     notebook.cells = [
         piece for cell in notebook.cells for piece in at_headings(cell)
     ]
-    used, before = 0, None
-    for cell in notebook.cells:
-        kind = slide_type(cell, before, used)
+    used, before, section = 0, None, ""
+    for cell, shown in zip(notebook.cells, on_slides(notebook), strict=True):
+        if re.match("##? ", cell.source):
+            section = cell.source
+        kind = "skip"
+        if not (KEYBOARD.match(section) or KEYBOARD.match(cell.source)):
+            kind = slide_type(shown, before, used)
         cell.metadata["slideshow"] = {"slide_type": kind}
         if kind != "skip":
-            used = height(cell) + (used if kind == "-" else 0)
-            before = cell
+            used = height(shown) + (used if kind == "-" else 0)
+            before = shown
+
+
+def on_slides(notebook):
+    """The cells, each choice's options below the question before it."""
+    shown = list(notebook.cells)
+    for number, check in enumerate(notebook.cells):
+        if options := options_of(check):
+            question = deepcopy(shown[number - 1])
+            question.source += "\n>" + "".join(f"\n> 1. {o}" for o in options)
+            shown[number - 1] = question
+    return shown
+
+
+def options_of(cell):
+    """The texts of a choice that waits for an answer."""
+    if cell.cell_type == "markdown" or ".check(" not in cell.source:
+        return []
+    texts = (o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+    return re.findall(r"^[a-h]  (.+)$", "\n".join(texts), re.M)
 
 
 def at_headings(cell):
@@ -81,7 +109,7 @@ def slide_type(cell, before, used):
     if re.fullmatch("##? .*", before.source):
         return "-"
     full = used + height(cell) > LINES
-    return "subslide" if full or "**Predict.**" in before.source else "-"
+    return "subslide" if full or ASKS.search(before.source) else "-"
 
 
 def height(cell):
@@ -101,14 +129,15 @@ def block_height(block):
         return 2 * -(-len(block) // 60)
     if block.startswith("$$"):
         return 1 + 1.5 * len(block.splitlines())
-    items = re.split(r"\n(?=- |\d+\. )", block)
+    items = re.split(r"\n(?:> )?(?=- |\d+\. )", block)
     return 0.7 + sum(-(-len(item) // COLUMNS) for item in items)
 
 
 def draws(cell):
-    """Whether a cell is one line that shows a figure."""
+    """Whether a cell is one expression that shows a figure."""
     figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
-    return bool(figures) and len(cell.source.splitlines()) == 1
+    statements = ast.parse(cell.source).body
+    return bool(figures) and [type(s) for s in statements] == [ast.Expr]
 
 
 def output_height(output):
@@ -171,7 +200,7 @@ def lead(link):
 def write_deck(path, folder):
     """Write one lesson's deck into `folder`, where its parts are."""
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells = [p for cell in notebook.cells for p in split(cell)]
+    notebook.cells = [p for c in on_slides(notebook) for p in split(c)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(lead, cell.source)
@@ -188,8 +217,8 @@ def write_deck(path, folder):
     (folder / f"{path.stem}.html").write_text(page)
 
 
-def main(folder, *notebooks):
-    folder = Path(folder)
+def write_decks(folder, paths):
+    """Write a deck for each lesson, and what the decks share."""
     folder.mkdir(exist_ok=True)
     shutil.copy(browser_file("mathjax"), folder / "mathjax.js")
     reveal = browser_file("reveal.js")
@@ -198,8 +227,24 @@ def main(folder, *notebooks):
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     for name in FONTS:
         shutil.copy(fonts / name, folder)
-    for name in notebooks:
-        write_deck(Path(name), folder)
+    for path in paths:
+        write_deck(path, folder)
+
+
+def write_marks(path):
+    """Write one notebook's slide types into it, and run nothing."""
+    notebook = nbformat.read(path, as_version=4)
+    mark_slides(notebook)
+    nbformat.write(notebook, path)
+
+
+def main(where, *notebooks):
+    paths = [Path(name) for name in notebooks]
+    if where == "--mark":
+        for path in paths:
+            write_marks(path)
+    else:
+        write_decks(Path(where), paths)
 
 
 if __name__ == "__main__":
