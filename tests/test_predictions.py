@@ -118,7 +118,7 @@ def test_predictions_are_what_happens(name):
         assert abs(asked.truth - value) < 1e-3 * max(1, value)
 
 
-def test_the_balancing_alpha_falls():
+def test_the_balancing_alpha_falls_to_a_hundredth():
     def alpha(gamma):
         positive = -(0.8**gamma) * np.log(0.2)
         negatives = -100 * 0.05**gamma * np.log(0.95)
@@ -126,7 +126,8 @@ def test_the_balancing_alpha_falls():
 
     alphas = [alpha(gamma) for gamma in np.linspace(0, 5, 11)]
     assert (np.diff(alphas) < 0).all() and alphas[0] > 10 * alphas[-1]
-    assert question("03.balancing_alpha").answer == "it falls"
+    answer = question("03.balancing_alpha").answer
+    assert answer == f"about {alpha(2):.2f}"
 
 
 def test_one_form_of_six_survives():

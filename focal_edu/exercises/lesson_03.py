@@ -116,28 +116,27 @@ meanings = Choice(
 
 
 balancing_alpha = Choice(
-    "the α that balances the totals, as γ rises",
+    "the α that balances the totals at γ = 2",
     {
-        "it rises towards 1": (
-            "That would mean that the negatives' total grows against the "
-            "positives'; which of the two does gamma turn down?"
+        "about 0.5": (
+            "That would mean equal totals; at γ = 2 the negatives' total is "
+            "far below the positive's."
         ),
-        "it falls": RIGHT,
-        "it stays": (
-            "It could stay only if gamma took the same part from both totals."
+        "about 0.25": (
+            "That is the paper's choice, found by training; here the totals "
+            "at γ = 2 decide, and you have both."
         ),
-        "it falls to 0.5, where the classes are even, and stays there": (
-            "Nothing stops it there: at a large gamma the positives' total "
-            "can be the larger one, although they are a hundredth."
+        "about 0.1": (
+            "That would need one tenth of the loss to be the negatives'; "
+            "look up their share at γ = 2."
         ),
-        "it rises first, then falls": (
-            "Gamma's work goes one way only: ask which side it takes loss "
-            "from at every step."
-        ),
+        "about 0.01": RIGHT,
     },
     hints=(
-        "Balancing alpha is the negatives' part of the two totals.",
-        "Gamma takes loss from easy examples, which are mostly negatives.",
+        "Balancing alpha is the negatives' part of the two totals, and the "
+        "table in the first section holds both totals.",
+        "At γ = 2 the positive has 1.0300 and the negatives have 0.0128: "
+        "divide the second by their sum.",
     ),
     why="The balancing alpha is the negatives' part of the whole. Gamma "
     "takes loss away from the negatives above all. So less is left for the "
@@ -188,15 +187,15 @@ lowest_p = Choice(
             "That would need both classes to be turned down alike at p = "
             "0.01, where the positive is hard and the negatives are easy."
         ),
+        "about 0.02": (
+            "There the positive is still hard and the negatives are easy: it "
+            "presses hundreds of times as hard as all 99."
+        ),
+        "about 0.05": (
+            "There the positive still presses some thirty times as hard as "
+            "all 99 negatives together."
+        ),
         "about 0.15": RIGHT,
-        "0.5": (
-            "At one half neither side is easy, and there are 99 negatives "
-            "to one positive."
-        ),
-        "near 1": (
-            "There all 99 negatives are wrong and each has nearly its whole "
-            "cross entropy."
-        ),
     },
     hints=(
         "At p = 0.01, compare the modulating factor of the positive with "
