@@ -16,8 +16,8 @@ from ..reference import focal_loss, sigmoid_focal_loss
 from .style import (
     BLACK,
     BLUE,
+    GREEN,
     GREY,
-    ORANGE,
     VERMILION,
     label_line,
     lesson_figure,
@@ -194,7 +194,7 @@ def winning_p_t(figure, classes=10, gamma=2.0):
     """Return g(p_t, γ), and g at 1/C, the least p_t that can win."""
     axes = _axes(figure, 3.8)
     p_t = np.linspace(0.005, 0.995, 199)
-    axes.axvspan(1 / classes, 1, color=ORANGE, alpha=0.2, lw=0)
+    axes.axvspan(1 / classes, 1, color=GREEN, alpha=0.2, lw=0)
     axes.axhline(1, color=BLACK, ls="--", lw=1.2)
     axes.plot(p_t, gradient_ratio(p_t, gamma), color=BLUE)
     ratio = gradient_ratio(1 / classes, gamma)
