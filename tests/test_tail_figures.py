@@ -60,7 +60,7 @@ def test_entropy_bound():
 
 def test_who_moves_the_tail_draws_each_draw_and_the_mean():
     rows = load("long_tail")["rows"]
-    figure = figures.who_moves_the_tail(rows, factor=50)
+    figure = figures.who_moves_the_tail(rows, imbalance=50)
     by_name = {
         r["recipe"]: np.array(r["accuracy"])
         for r in rows
@@ -79,7 +79,7 @@ def test_who_moves_the_tail_draws_each_draw_and_the_mean():
 def test_rarity_is_not_difficulty_draws_the_record():
     rows = load("long_tail")["rows"]
     (row,) = (r for r in rows if (r["factor"], r["recipe"]) == (50, "FL"))
-    train, test = figures.rarity_is_not_difficulty(rows, factor=50).axes
+    train, test = figures.rarity_is_not_difficulty(rows, imbalance=50).axes
     np.testing.assert_array_equal(curves(train)["FL"][1], row["p_t_train"])
     np.testing.assert_array_equal(curves(test)["FL"][1], row["p_t_test"])
     assert min(row["p_t_train"]) > 0.99 and row["p_t_test"][9] < 0.5

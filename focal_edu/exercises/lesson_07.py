@@ -19,7 +19,7 @@ sees = Choice(
         "both of them": (
             "Write both formulas down: where does a count of the class stand?"
         ),
-        "none of them": RIGHT,
+        "neither of them": RIGHT,
     },
     hints=(
         "What does each formula take in, besides the probability given to "
@@ -119,45 +119,46 @@ after_training = Fault(
     "favours the frequent class twice.",
 )
 
-mover = Choice(
-    "what moves the tail most, factor 50",
+best_in_tail = Choice(
+    "how much of the tail the best recipe finds, imbalance 50",
     {
-        "focal loss, its γ tuned": (
-            "For that the tail's images would have to be hard in training, "
-            "and a network that knows them by heart does not find them so."
+        "59 %": (
+            "That would be a gain of two points, and one of the eight asks "
+            "more of the rare classes to the end of training."
         ),
-        "weights 1/n": (
-            "They help; but once every training image is right, a weighted "
-            "loss near 0 is near 0 as well."
+        "66 %": (
+            "That is what weights and oversampling reach; another recipe "
+            "still asks for more when all training images are right."
         ),
-        "logit adjustment": RIGHT,
-        "focal loss with weights 1/n": (
-            "The weights do what they do alone; ask what the factor adds "
-            "once the images are known by heart."
+        "75 %": RIGHT,
+        "90 %": (
+            "Too much: two to five images do not show all that a digit can "
+            "look like, whatever the loss."
         ),
     },
     hints=(
-        "Which of them still asks for something when every training image "
-        "has p_t near 1?",
+        "Which of the eight still asks for something when every training "
+        "image has p_t near 1?",
         "A shift of the logits demands a larger margin from the rare class, "
-        "and keeps demanding it.",
+        "and keeps demanding it: it gains twice what weights gain, 9 points.",
     ),
-    why="The shift asks rare classes for a margin. That moves the border "
-    "between the classes, also where all training images are right. Weights "
-    "act while images are wrong, and the focal factor sees no rarity at all.",
+    why="Logit adjustment asks rare classes for a margin. That moves the "
+    "border between the classes, also where all training images are right. "
+    "Weights act while images are wrong, and the focal factor sees no rarity "
+    "at all.",
 )
 
 memorised = Number(
     "mean p_t of the smallest class in training, cross entropy",
-    99.7,
-    within=4,
-    unit="per cent",
+    0.997,
+    within=0.04,
+    unit="from 0 to 1",
     wrong={
-        37: "That is about what it has on test images.",
-        50: "It would be as good as a guess between two classes; the "
+        0.37: "That is about what it has on test images.",
+        0.5: "It would be as good as a guess between two classes; the "
         "network has seen these images hundreds of times.",
-        10: "It would be a guess among ten classes.",
-        80: "Too low: two images are learned by heart as easily as a "
+        0.1: "It would be a guess among ten classes.",
+        0.8: "Too low: two images are learned by heart as easily as a "
         "hundred.",
     },
     hints=(

@@ -216,7 +216,8 @@ class Number(Question):
         self._follow_rules()
         for number in wrong:
             rules.require(not self._is_right(number), f"{number} is right")
-        texts = [*self.replies, self.hints[0], self.waits_for]
+        asked = self.waits_for.replace(SHARES[1], "")
+        texts = [*self.replies, self.hints[0], asked]
         rules.no_number_is(self._is_right, texts)
 
     def _mistake(self, answer):

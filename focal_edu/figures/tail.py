@@ -12,20 +12,20 @@ GROUPS = {
 }
 
 
-def accuracies(rows, factor):
+def accuracies(rows, imbalance):
     """Return accuracies of each recipe, (draws, 10 classes)."""
     return {
         row["recipe"]: np.array(row["accuracy"])
         for row in rows
-        if row["factor"] == factor
+        if row["factor"] == imbalance
     }
 
 
 @lesson_figure
-def who_moves_the_tail(figure, rows, factor):
-    """Return each recipe's accuracy less cross entropy's, a dot a draw."""
+def who_moves_the_tail(figure, rows, imbalance):
+    """Return each recipe's accuracy minus cross entropy's, a dot a draw."""
     figure.set_size_inches(8, 4.8)
-    found = accuracies(rows, factor)
+    found = accuracies(rows, imbalance)
     ce = found.pop("CE")
     panels = figure.subplots(1, 3, sharey=True)
     names = list(found)
@@ -55,18 +55,18 @@ def who_moves_the_tail(figure, rows, factor):
         axes.locator_params(axis="x", nbins=3)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
-    panels[1].set_xlabel("accuracy, less cross entropy's")
+    panels[1].set_xlabel("accuracy minus cross entropy's")
     figure.suptitle(
-        f"Factor {factor}: shifting logits moves the tail, focal loss "
+        f"Imbalance {imbalance}: shifting logits moves the tail, focal loss "
         "does not",
         x=0.01,
         ha="left",
         fontsize=13,
     )
     return (
-        f"Three panels, head, middle and tail, at factor {factor}. For each "
-        "recipe a row of dots, one a draw, shows its accuracy less cross "
-        "entropy's, with the mean and two standard errors. Focal loss stays "
+        f"Three panels, head, middle and tail, at imbalance {imbalance}. For "
+        "each recipe a row of dots, one a draw, shows its accuracy minus "
+        "cross entropy's, with the mean and two standard errors. Focal loss stays "
         "at zero or left of it in all three; weights, oversampling and LDAM "
         "move the tail to the right; logit adjustment moves it furthest and "
         "costs a little of the head."
@@ -74,11 +74,11 @@ def who_moves_the_tail(figure, rows, factor):
 
 
 @lesson_figure
-def rarity_is_not_difficulty(figure, rows, factor):
+def rarity_is_not_difficulty(figure, rows, imbalance):
     """Return mean p_t of training and of test images, a class."""
     figure.set_size_inches(8, 3.9)
     panels = figure.subplots(1, 2, sharey=True)
-    by_name = {r["recipe"]: r for r in rows if r["factor"] == factor}
+    by_name = {r["recipe"]: r for r in rows if r["factor"] == imbalance}
     looks = (
         ("CE", BLACK, "--", "o"),
         ("FL", VERMILION, "-", "D"),
@@ -103,15 +103,15 @@ def rarity_is_not_difficulty(figure, rows, factor):
     panels[0].set_ylabel("mean p_t")
     panels[0].legend(frameon=False, loc="lower left")
     figure.suptitle(
-        "In training the rare classes are as easy as the others",
+        "At the end of training the rare classes are as easy as the others",
         x=0.01,
         ha="left",
         fontsize=13,
     )
     return (
-        f"Mean p_t by class at factor {factor}, for cross entropy, focal "
-        "loss and logit adjustment. Left, training images: all near 1 for "
-        "every class. Right, test images: near 1 for the largest classes, "
+        f"Mean p_t by class at imbalance {imbalance}, for cross entropy, "
+        "focal loss and logit adjustment. Left, training images: all near 1 "
+        "for every class. Right, test images: near 1 for the largest classes, "
         "falling steeply for the smallest; logit adjustment falls least."
     )
 
