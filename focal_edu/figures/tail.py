@@ -66,10 +66,10 @@ def who_moves_the_tail(figure, rows, imbalance):
     return (
         f"Three panels, head, middle and tail, at imbalance {imbalance}. For "
         "each recipe a row of dots, one a draw, shows its accuracy minus "
-        "cross entropy's, with the mean and two standard errors. Focal loss stays "
-        "at zero or left of it in all three; weights, oversampling and LDAM "
-        "move the tail to the right; logit adjustment moves it furthest and "
-        "costs a little of the head."
+        "cross entropy's, with the mean and two standard errors. Focal loss "
+        "stays at zero or left of it in all three; weights, oversampling and "
+        "LDAM move the tail to the right; logit adjustment moves it furthest "
+        "and costs a little of the head."
     )
 
 
@@ -111,7 +111,7 @@ def rarity_is_not_difficulty(figure, rows, imbalance):
     return (
         f"Mean p_t by class at imbalance {imbalance}, for cross entropy, "
         "focal loss and logit adjustment. Left, training images: all near 1 "
-        "for every class. Right, test images: near 1 for the largest classes, "
+        "for every class. Right, test images: near 1 for the largest, "
         "falling steeply for the smallest; logit adjustment falls least."
     )
 
