@@ -5,6 +5,7 @@ import copy
 import inspect
 import io
 import re
+import textwrap
 import warnings
 from dataclasses import dataclass, replace
 
@@ -190,7 +191,7 @@ def ask_each(loss, form, logits, targets, dtype=None):
 def in_one_line(error):
     """Return an exception as its type and the first line it says."""
     said = (str(error).strip() or "no message").splitlines()[0]
-    said = said if len(said) <= 200 else said[:197] + "..."
+    said = textwrap.shorten(said, 200, placeholder=" …")
     return f"{type(error).__name__}: {said}"
 
 

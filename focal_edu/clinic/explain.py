@@ -4,34 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import rules, weights
+from . import weights
 from .claims import Claims
 from .fit import fits, models, over_the_batch
-from .names import RIGHT, Variant, named
+from .names import RIGHT, SYMBOLS, Variant, named
+from .names.inputs import TAKES_PROBABILITIES, TAKES_TARGETS_FIRST
 from .said import read_from, unset
 
-TAKES_PROBABILITIES = Variant(
-    "takes probabilities",
-    "input",
-    None,
-    "the focal loss of probabilities: it wants σ(x) or softmax(z), no logits",
-    "given logits it fails or is NaN; given probabilities it may be "
-    "infinite or NaN once one of them rounds to 0 or 1",
-    ("mkocabas/focal-loss-keras#17",),
-)
-TAKES_TARGETS_FIRST = Variant(
-    "takes targets first",
-    "input",
-    None,
-    "the focal loss if called as loss(targets, logits)",
-    "called as PyTorch's losses are, it takes logits for targets",
-)
-SYMBOLS = {"eps": "ε", "epsilon": "ε", "beta": "β", "margin": "m"}
-SMOOTHING = (
-    rules.smoothed,
-    rules.smoothed_and_read_back,
-    rules.smoothed_targets,
-)
+ALIKE = ("alpha to both", "alpha to every class")
 DEPTHS = 4  # as `fits` has them
 
 
@@ -59,7 +39,7 @@ class Explanation:
 
 def _cost(names):
     bare = sum(name.rule is None for name in names)
-    alike = any(name.rule is rules.alike for name in names)
+    alike = any(name.name in ALIKE for name in names)
     unnamed = any(name.name == weights.OTHERS for name in names)
     return len(names) + bare / 4 + alike / 10 + unnamed
 
@@ -158,15 +138,15 @@ def _form(fit, known, said):
     """A probability to claim, its numbers, or the name of one not claimed."""
     found, wanted = fit.probability, known.smoothing
     wanted = 0.0 if unset(wanted) else wanted
-    rule = found.rule if found else None
-    if rule is rules.one_against_rest and unset(said.task):
+    name = found.name if found else ""
+    if name == "one against rest" and unset(said.task):
         return found, {}, ()
-    if rule in SMOOTHING and np.isclose(fit.numbers["share"], wanted, 1e-3):
+    if "smoothing" in name and np.isclose(fit.numbers["share"], wanted, 1e-3):
         return found, {"share": wanted}, ()
     names = (_with_detail(found, fit),) if found else ()
     if not wanted:
         return None, {}, names
-    if rule not in SMOOTHING:
+    if "smoothing" not in name:
         names += (weights.claim("smoothing", 0.0, wanted),)
     form = named("label smoothing of the targets")
     return form, {"share": wanted}, names
@@ -200,7 +180,7 @@ def _with_detail(variant, fit):
     if "negative" in shown:
         other = fit.numbers["negative"]
         shown["negative"] = f"{fit.gamma:.3g} and {other:.3g}"
-    if variant.rule is rules.clipped:
+    if variant.name == "p_t clipped":
         eps = fit.numbers["eps"]
         shown["eps"] += f", a logit of ±{np.log(1 / eps - 1):.3g}"
     return replace(variant, detail=", ".join(shown.values()))

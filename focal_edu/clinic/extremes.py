@@ -10,7 +10,7 @@ import torch
 
 from . import batches, rules
 from .calls import Refusal, ask_each
-from .names import VARIANTS
+from .names import EXTREME, VARIANTS
 
 FARTHEST = (110, 150)
 SIGNS = np.array([1, -1, 1, -1, 1, -1])
@@ -58,13 +58,15 @@ def _tries(fit, task):
     own = [v for v in VARIANTS if task in v.tasks and v.part == "probability"]
     if not fit.probability:  # an ε may be too small to show before
         small = [v for v in own if v.numbers.keys() == {"eps"}]
-        own = [v for v in own if v.extreme and not v.numbers]
-        own += [v for v in small if not v.extreme]
-    elif fit.probability.rule is rules.clipped:
-        own = [v for v in own if v.extreme and v.numbers]
+        own = [v for v in own if v.match == EXTREME and not v.numbers]
+        own += [v for v in small if v.match != EXTREME]
+    elif fit.probability.name == "p_t clipped":
+        own = [v for v in own if v.match == EXTREME and v.numbers]
     else:
         own = []
-    factors = [v for v in VARIANTS if v.extreme and v.part == "factor"]
+    factors = [
+        v for v in VARIANTS if v.match == EXTREME and v.part == "factor"
+    ]
     factors = [] if fit.factor or fit.detached else factors
     pairs = product([None, *own], [None, *factors])
     return sorted(([v for v in pair if v] for pair in pairs), key=len)
@@ -87,7 +89,7 @@ def _floor(model, subject, batch, dtype, seen):
 def _exchanged(names, extra, numbers):
     """The names with `extra`; clipping the other way takes its place."""
     for variant in extra:
-        cut = [name for name in names if name.rule is rules.clipped]
+        cut = [name for name in names if name.name == "p_t clipped"]
         if variant.numbers and not cut:
             eps = f"ε = {numbers['eps']:.3g}"
             variant = replace(variant, detail=eps)

@@ -52,7 +52,7 @@ def profile(case):
 def _labels(subject):
     if subject.task != "multi-class":
         return (1, "positives"), (0, "negatives")
-    return tuple((k, f"class {k}") for k in subject.labels.used[:2])
+    return tuple((k, f"class {k}") for k in subject.labels.used[:3])
 
 
 def _size(gradient):
@@ -81,13 +81,14 @@ def _returns(subject):
 def _of_model(subject, model):
     fit = model.fit
     yield "weights", _weights(subject, model)
-    negative = fit.numbers.get("negative")
-    if fit.factor and negative is not None:
-        shown = f"{fit.gamma:g} for positives, {negative:.4g} for negatives"
+    if fit.factor and "negative" not in fit.numbers:
+        yield from _exponents(subject)
+    elif fit.factor:
+        negative = fit.numbers["negative"]
+        shown = f"{fit.gamma:.6g} for positives, {negative:.4g} for negatives"
         yield "exponent γ", shown
     else:
-        within = f", in {fit.factor.name}" if fit.factor else ""
-        yield "exponent γ", f"{fit.gamma:.6g}{within}"
+        yield "exponent γ", f"{fit.gamma:.6g}"
     for name, number in fit.numbers.items():
         if name != "negative":
             yield name, f"{number:.4g}"
@@ -99,13 +100,16 @@ def _of_model(subject, model):
 def _weights(subject, model):
     table = model.table
     if model.fit.pairs:
-        negative, positive = (show(tuple(row)) for row in table)
+        negative, positive = (
+            show(tuple(row)) if len(row) > 1 else f"{row[0]:.6g}"
+            for row in table
+        )
         return f"{positive} for positives, {negative} for negatives"
     return show(tuple(table[list(subject.labels.used)]))
 
 
-def _without_model(subject):
-    """The profile at three p_t, and what decides it."""
+def _exponents(subject, ratios=False):
+    """Yield what loss over cross entropy says of each label's exponent."""
     x_t = np.log(np.array([0.1, 0.5, 0.9]) / np.array([0.9, 0.5, 0.1]))
     for label, name in _labels(subject):
         batch = batches.at_margins(
@@ -118,11 +122,18 @@ def _without_model(subject):
         ratio = value / np.logaddexp(0, -x_t)
         if subject.task == "multi-label":
             ratio = ratio / subject.labels.classes
-        shown = ", ".join(f"{r:.3g}" for r in ratio)
-        yield f"loss / CE, {name}", f"{shown} at p_t = 0.1, 0.5, 0.9"
+        if ratios:
+            shown = ", ".join(f"{r:.3g}" for r in ratio)
+            yield f"loss / CE, {name}", f"{shown} at p_t = 0.1, 0.5, 0.9"
         powers = np.log(np.abs(ratio[1:] / ratio[:-1]))
         powers = powers / np.diff(-np.logaddexp(0, x_t))
-        yield f"exponent, {name}", ", ".join(f"{p:.3g}" for p in powers)
+        shown = dict.fromkeys(f"{power:.3g}" for power in powers)
+        yield f"exponent, {name}", ", then ".join(shown)
+
+
+def _without_model(subject):
+    """The profile at three p_t, and what decides it."""
+    yield from _exponents(subject, ratios=True)
     if subject.task == "multi-class":
         rng = np.random.default_rng(subject.seed + 2)
         many = batches.at_margins(
@@ -132,7 +143,10 @@ def _without_model(subject):
             rng,
             subject.labels.used[0],
         )
-        value = subject.each(many).value
+        try:
+            value = subject.each(many).value
+        except Refusal:
+            return
         spread = np.ptp(value) / max(np.abs(value).max(), 1e-300)
         known = "yes" if spread < 1e-5 else f"no: it varies by {spread:.1%}"
         yield "p_t alone decides", known

@@ -17,35 +17,21 @@ from scipy.optimize import leastsq
 
 from . import rules
 from .calls import Refusal, ask
-from .names import RIGHT, VARIANTS, BuiltLoss, Variant, named
+from .names import (
+    CAPPED,
+    FITTED,
+    NEUTRAL,
+    RIGHT,
+    VARIANTS,
+    BuiltLoss,
+    Variant,
+    named,
+)
 from .subject import close
 
 MANY = 12  # outputs beyond which they are not told apart
-TAKEN = {"p_t detached", "gamma multiplied", "cross entropy"}
-# The numbers at which a variant changes nothing.
-NEUTRAL = {
-    "eps": 0.0,
-    "scale": 1.0,
-    "shift": 0.0,
-    "share": 0.0,
-    "margin": 0.0,
-    "negative": None,
-    "beta": None,
-    "epsilon": 0.0,
-    "threshold": None,
-}
-NORMALISED = {
-    rules.over_factors,
-    rules.over_factors_detached,
-    rules.over_weighted_factors,
-}
-SQUASHED = {rules.twice, rules.sigmoid_first, rules.softmax_first}
-FLOOR = SQUASHED | {
-    rules.clipped,
-    rules.shifted,
-    rules.blended,
-    rules.added,
-}
+INSIDE = named("weights inside p_t").rule
+ENTROPY = named("cross entropy for p_t").rule
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,7 @@ class Model:
 
     @property
     def normalised(self):
-        return getattr(self.reduction, "rule", None) in NORMALISED
+        return "factor" in _hidden(self.reduction)
 
     def loss(self, **parts):
         """Return it as a callable; `parts` are rules to exchange."""
@@ -112,7 +98,7 @@ class Model:
         }
         kept = SimpleNamespace(table=torch.tensor(self.table))
         if self.overwritten:
-            made["alpha"] = rules.overwritten
+            made["alpha"] = named("alpha overwritten").rule
             kept.alpha = tuple(self.table.tolist())
         return BuiltLoss(made | parts, self.fit.gamma, kept)
 
@@ -132,7 +118,7 @@ def fits(subject):
     yield found
     if any(fit.alone is rules.each_example for fit in found):
         return
-    entropy = data.fit(None, None, rules.entropy_for_probability)
+    entropy = data.fit(None, None, ENTROPY)
     one = [entropy] if entropy else []
     probabilities, factors = data.options()
     one += [data.fit(p, None) for p in probabilities]
@@ -188,17 +174,16 @@ class _Singles:
         shown = [
             v
             for v in VARIANTS
-            if self.task in v.tasks and not v.extreme and v.name not in TAKEN
+            if self.task in v.tasks and v.match in (FITTED, CAPPED)
         ]
         if self.subject.form.probabilities:  # squashed twice by us, not by it
-            shown = [v for v in shown if v.rule not in SQUASHED]
+            shown = [v for v in shown if "squashed" not in v.name]
         return (
             [
                 v
                 for v in shown
                 if v.part == "probability"
-                and v.rule is not rules.over_the_batch
-                and (v.rule in FLOOR) == self.flat
+                and (v.match == CAPPED) == self.flat
             ],
             [v for v in shown if v.part == "factor"],
         )
@@ -231,7 +216,7 @@ class _Singles:
         weights = self.subject.hopeless_weights
         if weights is None or np.allclose(weights, 1, rtol=1e-6):
             return
-        classes, order = self.batch.classes, rules.weights_inside
+        classes, order = self.batch.classes, INSIDE
         if self.task == "binary":
             yield self.fit(None, None, order, weights)
         elif self.task == "multi-class":
@@ -254,7 +239,7 @@ class _Singles:
         )
         residuals = partial(self._residuals, draft, fixed)
         known = self.known
-        if alone is rules.entropy_for_probability:
+        if alone is ENTROPY:
             self.known = known & (self.x_t > -0.5)  # CE below 1
         else:  # where p_t + ε exceeds 1, the loss changes its sign
             signs = np.sign(self.value)
@@ -276,7 +261,7 @@ class _Singles:
             return None
         draft = replace(draft, table=self._as_table(table), residual=worst)
         draft = self._neat(draft, fixed)
-        neutral = [NEUTRAL[k] == x for k, x in draft.numbers.items()]
+        neutral = [NEUTRAL.get(k, 0.0) == x for k, x in draft.numbers.items()]
         if neutral and all(neutral):  # another variant explains as much
             return None
         return self._with_slope(draft)
@@ -453,7 +438,7 @@ def models(subject, fit, expected=None):
         for v in VARIANTS
         if v.part == "order"
         and v.alone is fit.alone
-        and v.rule is not rules.sign_lost
+        and v.match == FITTED
         and subject.task in v.tasks
     ]
     if fit.alone is rules.each_example:
@@ -479,7 +464,7 @@ def _reductions(subject):
         for v in VARIANTS
         if v.part == "reduction" and subject.task in v.tasks
     ]
-    is_map = [v for v in wanted if v.rule is rules.class_map]
+    is_map = [v for v in wanted if v.name == "a map over classes"]
     if not subject.is_number:
         return ["none", *is_map]
     kept = [v for v in wanted if v not in is_map]
@@ -495,7 +480,7 @@ def _columns(subject, fit, table, expected):
         mean = expected.mean(1, keepdims=True)
         if np.allclose(mean, table, 1e-6):
             return expected / mean
-    inside = fit.alone is rules.weights_inside
+    inside = fit.alone is INSIDE
     part = subject.hopeless_weights if inside else subject.shares
     return 1.0 if part is None else part / part.mean(1, keepdims=True)
 
@@ -503,12 +488,11 @@ def _columns(subject, fit, table, expected):
 def _model(subject, fit, order, reduction, expected=None):
     """The model, with weights as they are before the average is taken."""
     table, relative = fit.table, False
-    rule = getattr(reduction, "rule", None)
-    if rule in (rules.mean_over_weights, rules.over_weighted_factors):
+    if "weights" in _hidden(reduction):
         table, relative = _relative_weights(subject, fit), True
         if table is None:
             return None
-    elif not relative:
+    else:
         table = table / _share(subject, fit, reduction)
         if subject.task == "multi-label" and table.shape[1] == 1:
             table = table * _columns(subject, fit, table, expected)
@@ -541,6 +525,10 @@ def _share(subject, fit, reduction):
         left = rule(ones, ones, truth, batch, lambda _, ones=ones: ones)
         shares.append(float(left.sum() / ones.numel()))
     return np.array(shares)[:, None] if by_label else np.array(shares)
+
+
+def _hidden(reduction):
+    return getattr(reduction, "hides", ())
 
 
 def _rule(reduction):

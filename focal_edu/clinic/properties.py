@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .batches import usual_batch
-from .calls import Refusal, ask, fresh, value_of
+from .calls import Refusal, ask, fresh, in_one_line, value_of
 from .report import RISK, apart
 from .said import with_gamma
 from .subject import close, first_bad
@@ -44,13 +44,16 @@ def never_above_cross_entropy(case):
 
 
 def ratio_is_the_modulating_factor(case):
-    batch = case.subject.margins(np.log(9), -np.log(9), 1.2, -0.7)
+    x_t = np.log(9), -np.log(9), 1.2, -0.7
+    batch = case.subject.margins(*x_t)
     ce = case.truth(batch, gamma=0.0)
-    ratio, true = _quotient(case.own(batch), ce), case.truth(batch)
-    true = _quotient(true, ce)
-    return close(ratio, true, 10 * case.subject.rtol), _worst(
-        ratio, true, "is"
-    )
+    ratio = _quotient(case.own(batch), ce)
+    true = _quotient(case.truth(batch), ce)
+    worst = np.argmax(np.nan_to_num(np.abs(ratio - true), nan=np.inf))
+    p_t = 1 / (1 + np.exp(-x_t[int(worst) * len(x_t) // len(ratio)]))
+    where = f" at p_t = {p_t:.2g}, without weights"
+    same = close(ratio, true, 10 * case.subject.rtol)
+    return same, _worst(ratio, true) + where
 
 
 def labels_are_alike(case):
@@ -74,13 +77,13 @@ def labels_are_alike(case):
         return None, "a class has no weight"
     first, second = first[known], second[known]
     same = close(first, second, 10 * case.subject.rtol)
-    return same, _worst(first, second, "is", "with the label turned")
+    return same, _worst(first, second, "; with the label turned")
 
 
 def gradient_is_the_closed_form(case):
     true = case.claims.answer(*case.subject.batch).gradient
     seen = case.subject.answer.gradient
-    return close(seen, true, 10 * case.subject.rtol), _worst(seen, true, "is")
+    return close(seen, true, 10 * case.subject.rtol), _worst(seen, true)
 
 
 def alpha_is_the_paper_s(case):
@@ -91,8 +94,12 @@ def alpha_is_the_paper_s(case):
     if case.claims.one_number is not None:
         number, classes = case.claims.one_number, case.claims.classes
         return False, f"one number, {number:g}, for {classes} classes: {seen}"
+    easier = case.subject.margins(1.5)
+    again = case.own(easier) / case.truth(easier, alpha=None)
+    if not close(measured, again, 10 * case.subject.rtol):
+        return None, "loss / CE is not a weight times (1 − p_t)^γ"
     same = close(measured, claimed, 10 * case.subject.rtol)
-    beside = f"{seen}; {_worst(measured, claimed, 'should be')}"
+    beside = f"{seen}; {_worst(measured, claimed)}"
     return same, seen if same else beside
 
 
@@ -106,9 +113,7 @@ def average_is_the_one_claimed(case):
         return False, f"shape {value.shape}, not {true.value.shape}"
     if value.shape:
         each = value if value.ndim == 1 else value.mean(1)
-        return close(each, own, 10 * case.subject.rtol), _worst(
-            each, own, "is"
-        )
+        return close(each, own, 10 * case.subject.rtol), _worst(each, own)
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
     even = close(
@@ -183,7 +188,7 @@ def second_derivative_is_finite(case):
         (first,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
         (second,) = torch.autograd.grad((first**2).sum(), leaf)
     except RuntimeError as error:
-        return False, str(error).splitlines()[0][:80]
+        return False, in_one_line(error)
     return bool(second.isfinite().all()), "it is not finite"
 
 
@@ -193,7 +198,7 @@ def same_answer_twice(case):
     ask(copy, case.subject.form, *case.subject.margins(0.0, 1.0, -1.0))
     again = ask(copy, case.subject.form, *case.subject.batch)
     same = np.array_equal(first.value, again.value, equal_nan=True)
-    return bool(same), _beside(again.value, first.value, "then")
+    return bool(same), _beside(again.value, first.value, ", then")
 
 
 def inputs_are_untouched(case):
@@ -225,6 +230,9 @@ def half_precision_works(case):
             wrong = wrong[~np.isfinite(wrong)]
             if wrong.size:
                 return False, f"{dtype}: {what} {wrong[0]:g} at a logit of 9"
+    far = [first_bad(case.subject, sign, torch.float16) for sign in (-1, 1)]
+    if any(far):
+        return RISK, "torch.float16: " + "; ".join(filter(None, far))
     return True, ""
 
 
@@ -247,20 +255,21 @@ def _quotient(value, weight):
         return np.where(weight > 0, value / weight, np.nan)
 
 
-def _beside(seen, true, word="for"):
+def _beside(seen, true, word=", should be"):
     if np.size(seen) != 1 or np.size(true) != 1:
-        return _worst(seen, true, "is")
-    return f" {word} ".join(apart(float(np.sum(seen)), float(np.sum(true))))
+        return _worst(seen, true)
+    one, other = apart(float(np.sum(seen)), float(np.sum(true)))
+    return f"{one}{word} {other}"
 
 
-def _worst(seen, true, verb, ending=""):
+def _worst(seen, true, word=", should be"):
     """The number that is furthest off, beside the one it should be."""
     seen, true = np.ravel(seen), np.ravel(true)
     if seen.shape != true.shape:
         return f"{seen.size} numbers, not {true.size}"
     i = int(np.argmax(np.nan_to_num(np.abs(seen - true), nan=np.inf)))
     one, other = apart(seen[i], true[i])
-    return f"{one} where it {verb} {other} {ending}".strip()
+    return f"{one}{word} {other}"
 
 
 def _weights(batch, measured):

@@ -1,11 +1,15 @@
 """What the examination found, as text and as a table in a notebook."""
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 
-LEFT = " style='text-align:left;padding:1px 8px'"
-WRAPPED = f"{LEFT[:-1]};overflow-wrap:anywhere;min-width:8em'"
+CELL = "text-align:left;padding:1px 8px"
+WRAPPED = f"{CELL};overflow-wrap:anywhere;min-width:8em"
 RISK = "risk"
+MARKS = {False: "✗", RISK: "!", True: "✓", None: "–"}
+MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
+STEADY = "same answer twice"
 # What fails for reasons of its own, beside any name for the formula, and
 # how the headline says that it does.
 APART = {
@@ -85,144 +89,134 @@ class Report:
     @property
     def headline(self):
         """The verdict in one line."""
-        count = len([f for f in self.findings if f.holds is True])
-        n = len(self.risks)
-        risk = f"; {n} would fail in another use" if n else ""
-        plain = self.claims and self.claims.gamma == 0
-        what = "cross entropy (γ = 0), nothing is focused"
-        what = what if plain else "the focal loss"
-        if self.claims and self.claims.sigmoids:
-            what += ", one against rest: a sigmoid for each class"
         failing = [f for f in self.findings if f.holds is False]
-        if self.verdict == "known":
-            failing = [f for f in failing if f.name in APART]
-        alone = self.verdict == "right formula"
-        told = [str(name) for name in self.mistakes]
-        for finding in failing:
-            text = APART.get(finding.name, f"not: {finding.name}")
-            seen = f" ({finding.seen})" if alone and finding.seen else ""
-            told.append(text + seen)
-        return {
-            "right": f"Conforms: {what}; {count} properties hold{risk}.",
-            "known": f"Fails: {'; '.join(told)}.",
-            "unknown": "Unknown deviation, with no name for it. Measured: "
-            + "; ".join(f"{name} {seen}" for name, seen in self._profile())
-            + ".",
-            "right formula": f"Right formula of {what}, but "
-            + "; ".join(told)
-            + ".",
-            "refused": "It could not be examined.",
-        }[self.verdict]
+        said = {
+            "right": self._conforming,
+            "known": self._named,
+            "unknown": self._measured,
+            "right formula": self._broken,
+            "refused": lambda failing: "It could not be examined.",
+        }[self.verdict](failing)
+        changes = [f.seen for f in failing if f.name == STEADY]
+        if changes and "alpha overwritten" not in self.names:
+            return typeset(
+                f"Its answer changes from call to call ({changes[0]}). Of "
+                f"its first calls: {said}"
+            )
+        return typeset(said)
 
-    def _profile(self):
-        told = [
-            fact for fact in self.facts if fact[0] not in ("takes", "returns")
+    def _conforming(self, failing):
+        held = len([f for f in self.findings if f.holds is True])
+        risks = len(self.risks)
+        risk = f"; {risks} would fail in another use" if risks else ""
+        return f"Conforms: {self._formula()}; {held} properties hold{risk}."
+
+    def _named(self, failing):
+        told = [str(mistake) for mistake in self.mistakes]
+        told += [APART[f.name] for f in failing if f.name in APART]
+        return f"Fails: {'; '.join(told)}."
+
+    def _measured(self, failing):
+        told = [f"{f.name} ({f.seen})" for f in failing if f.name != STEADY]
+        facts = [
+            f"{name} {seen}"
+            for name, seen in self.facts
+            if name not in ("takes", "returns")
         ]
-        return told[:4]
+        return (
+            f"Unknown deviation, with no name for it. Fails: "
+            f"{'; '.join(told[:3])}. Measured: {'; '.join(facts[:4])}."
+        )
 
-    def _notes(self):
-        """Yield pairs of a heading and what stands under it."""
-        if self.claims:
-            yield "Held against", f"{self.claims}"
-        for line in self.trouble:
-            yield "Note", line
-        for mistake in self.mistakes:
-            yield "Computes", f"{mistake}: {mistake.computes}"
-        if self.effect:
-            yield "In training", self.effect
-        if self.example:
-            yield "Example", f"{self.example}"
+    def _broken(self, failing):
+        told = [
+            APART.get(f.name, f"not: {f.name}")
+            + f" ({f.seen})" * bool(f.seen)
+            for f in failing
+        ]
+        return f"Right formula of {self._formula()}, but {'; '.join(told)}."
+
+    def _formula(self):
+        claims = self.claims
+        if claims and claims.sigmoids:
+            form = ", one against rest: a sigmoid for each class"
+        elif claims and claims.form:
+            form = f" with {claims.form.name}, {claims.numbers['share']:g}"
+        else:
+            form = ""
+        if claims and claims.gamma == 0:
+            return "cross entropy (γ = 0), nothing is focused" + form
+        return "the focal loss" + form
+
+    def _sections(self):
+        """Yield headings, each with pairs of a name and what is said of it.
+
+        Notes and failures stand open, without a heading.
+        """
+        notes = [("Held against", f"{self.claims}")] if self.claims else []
+        notes += [("Note", line) for line in self.trouble]
+        notes += [("Computes", f"{m}: {m.computes}") for m in self.mistakes]
+        notes += [("In training", self.effect)] if self.effect else []
+        notes += [("Example", f"{self.example}")] if self.example else []
+        yield "", notes + self._marked(False)
+        yield "What was measured", self.facts
+        held = [f.name for f in self.findings if f.holds is True]
+        rest = self._marked(RISK)
+        rest += [(f"{MARKS[True]} holds", "; ".join(held))] if held else []
+        yield (
+            "What holds, and what was not tested",
+            rest + self._marked(None),
+        )
+        yield (
+            "What it does in training, and where it was seen",
+            [
+                (m.name, m.effect + f". Seen in: {m.seen}" * bool(m.seen))
+                for m in self.mistakes
+            ],
+        )
+
+    def _marked(self, holds):
+        return [
+            (f"{MARKS[holds]} {f.name}", f.seen)
+            for f in self.findings
+            if f.holds is holds or f.holds == holds == RISK
+        ]
 
     def __str__(self):
         lines = [f"{self.title}: {self.headline}"]
-        lines += [f"  {name + ':':<14}{text}" for name, text in self._notes()]
-        for finding in self.findings:
-            if finding.holds is False:
-                lines.append(
-                    f"  ✗ FAILS       {finding.name}: {finding.seen}"
-                )
-        lines += [f"  {name + ':':<14}{text}" for name, text in self._rest()]
+        for heading, rows in self._sections():
+            if heading and rows:
+                lines.append(f"  {heading}:")
+            indent = "    " if heading else "  "
+            lines += [indent + _line(*row) for row in dict.fromkeys(rows)]
         return "\n".join(lines)
-
-    def _background(self):
-        """Yield what each mistake does in training, and where it was seen."""
-        for mistake in self.mistakes:
-            seen = "; ".join(mistake.reported)
-            seen = f". Seen in: {seen}" if seen else ""
-            yield mistake.name, mistake.effect + seen
-
-    def _rest(self):
-        """Yield what was measured, what is known of it, what holds."""
-        if self.facts:
-            told = "; ".join(f"{name}: {seen}" for name, seen in self.facts)
-            yield "Measured", told
-        for name, seen in self._background():
-            yield "In training", f"{name}: {seen}"
-        for finding in self.findings:
-            if finding.holds == RISK:
-                yield "Risk", f"{finding.name}: {finding.seen}"
-        for holds, heading in ((True, "✓ Holds"), (None, "Not tested")):
-            found = [
-                f"{f.name} ({f.seen})" if holds is None else f.name
-                for f in self.findings
-                if f.holds is holds
-            ]
-            if found:
-                yield heading, "; ".join(found)
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        order = {False: 0, RISK: 1, True: 2, None: 3}
-        findings = sorted(self.findings, key=lambda f: order[f.holds])
-        failing = [f for f in findings if f.holds is False]
-        others = [f for f in findings if f.holds is not False]
-        return (
-            "<p style='margin:2px 0'>"
-            f"<b>{escape(self.title)}: {escape(self.headline)}</b></p>"
-            + _paragraphs(self._notes())
-            + _table("", _marked(failing))
-            + _folded("What was measured", self.facts)
-            + _folded("What holds, and what was not tested", _marked(others))
-            + _folded(
-                "What it does in training, and where it was seen",
-                [*self._background()],
-            )
-        )
+        parts = [f"<b>{escape(f'{self.title}: {self.headline}')}</b>"]
+        for heading, rows in self._sections():
+            table = _table(dict.fromkeys(rows))
+            if heading and rows:
+                summary = f"<summary>{escape(heading)}</summary>"
+                table = f"<details>{summary}{table}</details>"
+            parts.append(table)
+        return "".join(parts)
 
 
-MARKS = {False: "✗", RISK: "!", True: "✓", None: "–"}
+def typeset(text):
+    """Return it with minus signs; lists stay as Python writes them."""
+    return MINUS.sub(lambda found: "−" if found[0] == "-" else found[0], text)
 
 
-def _marked(findings):
-    """Rows of a mark and a name, and what was seen; what holds is one row."""
-    rows = {f.name: (f"{MARKS[f.holds]} {f.name}", f.seen) for f in findings}
-    held = [f.name for f in findings if f.holds is True]
-    others = [row for name, row in rows.items() if name not in held]
-    return others + (
-        [(f"{MARKS[True]} holds", "; ".join(held))] if held else []
-    )
+def _line(name, seen):
+    return f"{name}: {typeset(seen)}" if seen else name
 
 
-def _paragraphs(notes):
-    return "".join(
-        f"<p style='margin:2px 0'><b>{escape(name)}</b> {escape(text)}</p>"
-        for name, text in notes
-    )
-
-
-def _table(heading, rows):
+def _table(rows):
     lines = "".join(
-        f"<tr><td{LEFT}>{escape(name)}</td>"
-        f"<td{WRAPPED}>{escape(seen)}</td></tr>"
+        f"<tr><td style='{CELL}'>{escape(name)}</td>"
+        f"<td style='{WRAPPED}'>{escape(typeset(seen))}</td></tr>"
         for name, seen in rows
     )
-    body = f"<tbody>{lines}</tbody>"
-    return f"<table style='margin:2px 0'>{body}</table>" if lines else ""
-
-
-def _folded(heading, rows):
-    """A table behind a line that opens at a click."""
-    table = _table(heading, rows)
-    summary = f"<summary>{escape(heading)}</summary>"
-    return f"<details>{summary}{table}</details>" if table else ""
+    return f"<table style='margin:2px 0'><tbody>{lines}</tbody></table>"

@@ -12,7 +12,10 @@ from .names import VARIANTS, Variant, named
 from .said import unset
 
 OTHERS = "other weights"
-TOGETHER = (rules.crossed_weights, rules.weighted_last)
+TOGETHER = (
+    "weights and losses crossed",
+    "modulated after reduction, then weighted",
+)
 
 
 def explanations(subject, model, said):
@@ -23,7 +26,7 @@ def explanations(subject, model, said):
     if not table.any():
         yield (None if unset(alpha) else alpha), ()
         return
-    together = pairs and model.order and model.order.rule in TOGETHER
+    together = pairs and model.order and model.order.name in TOGETHER
     guesses = list(_guesses(subject, model, table))
     if unset(alpha):
         tried = guesses
@@ -92,7 +95,7 @@ def _rules(subject, model, alpha):
     for variant in VARIANTS:
         if (
             variant.part == "alpha"
-            and variant.rule is not rules.overwritten
+            and variant.name != "alpha overwritten"
             and subject.task in variant.tasks
             and _kind(alpha) in variant.alpha
         ):

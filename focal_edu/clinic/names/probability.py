@@ -1,0 +1,292 @@
+"""Other probabilities: log p_t, log (1 − p_t), and what is positive."""
+
+import torch
+import torch.nn.functional as F
+
+from ..rules import (
+    Truth,
+    batch_of,
+    of_the_truth,
+    one_hot,
+    positive,
+    stable,
+)
+from .variant import (
+    CAPPED,
+    CLASSES,
+    ELEMENTWISE,
+    EXTREME,
+    ONE_ANSWER,
+    READ_OFF,
+    variant,
+)
+
+
+@variant(
+    "log of a rounded probability",
+    "log(softmax(z)), or log p and log(1 − p): p is rounded first",
+    "infinite or NaN loss on the examples that are most wrong: the "
+    "weights are lost at the first of them",
+    seen="fudannlp16/focal-loss#4; mkocabas/focal-loss-keras#17",
+    match=EXTREME,
+)
+def rounded(batch):
+    return stable(batch)._replace(log_p=_p_t(batch).log())
+
+
+@variant(
+    "log of a rounded probability, summed",
+    "Σ y log p over both classes: 0 · (−∞) where one p is 0",
+    "NaN on saturated examples, also on those that are right",
+    seen="itakurah/focal-loss-pytorch focal_loss.py",
+    match=EXTREME,
+)
+def rounded_products(batch):
+    return stable(batch)._replace(log_p=_both_terms(_squashed(batch), batch))
+
+
+@variant(
+    "p_t clipped",
+    "p_t clamped to [ε, 1 − ε] before the logarithm",
+    "examples with p_t below ε have no gradient at all: the worst "
+    "mistakes are never corrected",
+    seen="artemmavrin/focal-loss#8; mkocabas/focal-loss-keras#17",
+    match=CAPPED,
+)
+def clipped(batch, eps=1e-7):
+    p_t = _p_t(batch)
+    return _read_off(p_t.clamp(eps, 1 - eps), batch)
+
+
+@variant(
+    "p clipped, not p_t",
+    "p clamped to [ε, 1 − ε], where 1 − ε is rounded",
+    "positives with p below ε have no gradient; for ε below 6e-8, "
+    "1 − ε is 1 in float32, and negatives have an infinite loss",
+    tasks=ELEMENTWISE,
+    match=EXTREME,
+)
+def clipped_first(batch, eps=1e-8):
+    p = _squashed(batch).clamp(eps, 1 - eps)
+    return _read_off(of_the_truth(p, batch), batch)
+
+
+@variant(
+    "p clipped, not p_t, terms summed",
+    "p clamped to [ε, 1 − ε], then y log p + (1 − y) log(1 − p)",
+    "for ε below 6e-8, 1 − ε is 1 in float32: negatives have an infinite "
+    "loss, and NaN reaches positives through 0 · (−∞)",
+    tasks=ELEMENTWISE,
+    match=EXTREME,
+)
+def clipped_products(batch, eps=1e-8):
+    p = _squashed(batch).clamp(eps, 1 - eps)
+    return clipped_first(batch, eps)._replace(log_p=_both_terms(p, batch))
+
+
+@variant(
+    "eps added inside the log",
+    "log(p_t + ε), the factor left alone",
+    "the gradient of examples with p_t below ε fades to nothing",
+    seen="kornia/kornia#918",
+    match=CAPPED,
+)
+def added(batch, eps=1e-7):
+    p_t = _p_t(batch)
+    return stable(batch)._replace(log_p=(p_t + eps).log())
+
+
+@variant(
+    "eps added to p_t",
+    "p_t + ε in the logarithm and in the factor",
+    "the gradient of examples with p_t below ε fades to nothing",
+    match=CAPPED,
+)
+def shifted(batch, eps=1e-4):
+    return _read_off(_p_t(batch) + eps, batch)
+
+
+@variant(
+    "squashed twice",
+    "σ(σ(x)), or softmax(softmax(z)): probabilities taken for logits",
+    "p_t can never leave a narrow band (0.27 to 0.73 for a sigmoid), "
+    "so no example ever becomes easy and gradients stay small",
+    seen="jcwang0602/MLLMSeg#9",
+    match=CAPPED,
+)
+def twice(batch):
+    return stable(batch._replace(logits=_squashed(batch)))
+
+
+@variant(
+    "squashed twice: sigmoid, then softmax",
+    "softmax(σ(z)): probabilities taken for logits",
+    "p_t stays between 1 / (1 + (C − 1) e) and e / (e + C − 1), so no "
+    "example ever becomes easy and gradients stay small",
+    tasks=CLASSES,
+    match=CAPPED,
+)
+def sigmoid_first(batch):
+    return stable(batch._replace(logits=batch.logits.sigmoid()))
+
+
+@variant(
+    "squashed twice: softmax, then sigmoids",
+    "σ(softmax(z)) for each class: probabilities taken for logits",
+    "p stays between 0.5 and 0.73: no class is ever ruled out",
+    tasks=CLASSES,
+    match=CAPPED,
+)
+def softmax_first(batch):
+    return one_against_rest(batch._replace(logits=batch.logits.softmax(1)))
+
+
+@variant(
+    "eps added to p_t, by clamped targets",
+    "p_t + ε (1 − p_t): one-hot targets kept off 0 and 1, and ε on top",
+    "the gradient of examples with p_t below ε fades to nothing",
+    seen="SegLossOdyssey losses_pytorch/focal_loss.py",
+    match=CAPPED,
+)
+def blended(batch, eps=1e-4):
+    p_t = _p_t(batch)
+    return _read_off(p_t * (1 - eps) + eps, batch)
+
+
+@variant(
+    "logits scaled or shifted",
+    "the focal loss of a x_t + b, not of x_t",
+    "a scale is an inverse temperature, a shift is a margin: the same "
+    "outputs count as easier or harder than they are",
+)
+def stretched(batch, scale=1.5, shift=0.5):
+    sign = one_hot(batch) if batch.multi_class else 2 * batch.targets - 1
+    return stable(batch._replace(logits=scale * batch.logits + shift * sign))
+
+
+@variant(
+    "label smoothing",
+    "cross entropy with smoothed labels, the factor of the true p_t",
+    "confident right answers are pushed back by the smoothing share of "
+    "the loss, unless their factor has muted them first",
+    seen="torch.nn.CrossEntropyLoss, label_smoothing",
+    tasks=ONE_ANSWER,
+)
+def smoothed(batch, share=0.1):
+    return stable(batch)._replace(log_p=-_smoothed_entropy(batch, share))
+
+
+@variant(
+    "label smoothing, p_t read back",
+    "cross entropy with smoothed labels, and p_t = exp(−CE) of it",
+    "p_t is no longer a probability and never nears 1: no example "
+    "becomes easy",
+    seen="torch.nn.CrossEntropyLoss, label_smoothing",
+    tasks=ONE_ANSWER,
+)
+def smoothed_and_read_back(batch, share=0.1):
+    ce = _smoothed_entropy(batch, share)
+    return Truth(-ce, (-(-ce).expm1()).log(), positive(batch))
+
+
+@variant(
+    "label smoothing of the targets",
+    "Σ y_k FL_k with smoothed y: each class has its own factor",
+    "the focal loss of soft targets: right classes are pulled below 1",
+    tasks=ONE_ANSWER,
+    alpha=("none",),
+)
+def smoothed_targets(batch, share=0.1):
+    if not batch.multi_class:
+        one = stable(batch)
+        logits = torch.stack((one.log_p, one.log_q), 1)
+        truth = torch.zeros_like(batch.targets).long()
+        row = smoothed_targets(batch_of(logits, truth), share)
+        return row._replace(positive=positive(batch)[:, None])
+    truth = one_hot(batch)
+    log_p = batch.logits.log_softmax(1)
+    rest = batch.logits[:, None, :].expand(-1, batch.classes, -1)
+    own = torch.eye(batch.classes, dtype=torch.bool)
+    log_q = rest.masked_fill(own, -torch.inf).logsumexp(2)
+    log_q = log_q - batch.logits.logsumexp(1, keepdim=True)
+    share = (1 - share) * truth + share / batch.classes
+    return Truth(share * log_p, log_q, positive(batch)[:, None])
+
+
+@variant(
+    "margin for negatives",
+    "max(p − m, 0) in place of p for negatives (ASL)",
+    "negatives with p below the margin have no gradient at all: good "
+    "against wrong labels, and meant",
+    seen="Alibaba-MIIL/ASL src/loss_functions/losses.py",
+    tasks=ELEMENTWISE,
+)
+def margin_for_negatives(batch, margin=0.05):
+    right = stable(batch)
+    p = (batch.logits.sigmoid() - margin).clamp(min=0)
+    rest = p.clamp(min=torch.finfo(p.dtype).tiny).log()
+    yes = right.positive
+    return Truth(
+        torch.where(yes, right.log_p, (-p).log1p()),
+        torch.where(yes, right.log_q, rest),
+        yes,
+    )
+
+
+@variant(
+    "softmax over the batch",
+    "softmax along axis 0: examples compete, classes do not",
+    "the loss depends on which examples share a batch",
+    seen="clcarwin/sphereface_pytorch#24",
+    tasks=CLASSES,
+    match=READ_OFF,
+)
+def over_the_batch(batch):
+    p = (batch.logits.softmax(0) * one_hot(batch)).sum(1)
+    return Truth(p.log(), (-p).log1p(), positive(batch))
+
+
+@variant(
+    "one against rest",
+    "a sigmoid for each class, with the C − 1 wrong classes as "
+    "negatives: C binary losses, not one softmax loss",
+    "classes no longer compete; outputs do not sum to 1, and at the "
+    "start negatives make up C − 1 parts in C of the loss",
+    seen="segmentation-models-pytorch 0.6.0 losses/focal.py",
+    tasks=CLASSES,
+)
+def one_against_rest(batch):
+    x_t = batch.logits * (2 * one_hot(batch) - 1)
+    return Truth(F.logsigmoid(x_t), F.logsigmoid(-x_t), one_hot(batch) > 0)
+
+
+def _squashed(batch):
+    """σ(x) or softmax(z): p as most people write it, rounding and all."""
+    x = batch.logits
+    return x.softmax(1) if batch.multi_class else x.sigmoid()
+
+
+def _p_t(batch):
+    return of_the_truth(_squashed(batch), batch)
+
+
+def _both_terms(p, batch):
+    """Σ y log p: a product 0 · (−∞) for each saturated wrong answer."""
+    if batch.multi_class:
+        return (one_hot(batch) * p.log()).sum(1)
+    return batch.targets * p.log() + (1 - batch.targets) * (1 - p).log()
+
+
+def _read_off(p_t, batch):
+    """The truth as read off p_t, log(1 − p_t) flat where p_t rounds to 1."""
+    rest = (1 - p_t).clamp(min=torch.finfo(p_t.dtype).tiny).log()
+    return Truth(p_t.log(), rest, positive(batch))
+
+
+def _smoothed_entropy(batch, share):
+    if not batch.multi_class:
+        right = stable(batch)
+        return -(1 - share / 2) * right.log_p - share / 2 * right.log_q
+    log_p = batch.logits.log_softmax(1)
+    own = of_the_truth(log_p, batch)
+    return -(1 - share) * own - share * log_p.mean(1)

@@ -1,0 +1,107 @@
+"""Other averages: what becomes of the losses of a batch.
+
+`hides` says what the divisor takes out of one example alone.
+"""
+
+from ..rules import one_hot
+from .variant import CLASSES, ELEMENTWISE, MANY_ANSWERS, WEIGHTED, variant
+
+
+@variant(
+    "mean over classes too",
+    "the sum divided by N · C",
+    "the loss and its gradient are C times too small: a learning rate "
+    "tuned for another loss is too low",
+    seen="itakurah/focal-loss-pytorch#6; kornia 0.9.0 losses/focal.py",
+    tasks=CLASSES,
+)
+def mean_over_classes(elements, weights, truth, batch, factor):
+    return elements.sum() / (batch.targets.numel() * batch.classes)
+
+
+@variant(
+    "mean over examples, summed over labels",
+    "the sum divided by N, not by N · C",
+    "the loss and its gradient are C times larger",
+    tasks=MANY_ANSWERS,
+)
+def mean_over_examples(elements, weights, truth, batch, factor):
+    return elements.sum() / len(batch.targets)
+
+
+@variant(
+    "mean over the weights",
+    "the sum divided by Σ α_t, as a weighted mean",
+    "α balances classes within a batch and no longer sets the size of "
+    "the loss; a batch of one class ignores α",
+    seen="torch.nn.CrossEntropyLoss, weight with mean",
+    alpha=WEIGHTED,
+    hides=("weights",),
+)
+def mean_over_weights(elements, weights, truth, batch, factor):
+    return elements.sum() / weights.sum()
+
+
+@variant(
+    "divided by the positives plus one",
+    "the sum divided by 1 + the number of positives",
+    "batches of few positives count for less than their share",
+    tasks=ELEMENTWISE,
+)
+def over_positives_and_one(elements, weights, truth, batch, factor):
+    return elements.sum() / (truth.positive.sum() + 1)
+
+
+@variant(
+    "mean over labels, summed over examples",
+    "the sum divided by C, not by N · C",
+    "the loss and its gradient grow with the batch",
+    seen="ultralytics, DETR and their relatives",
+    tasks=MANY_ANSWERS,
+)
+def mean_over_labels(elements, weights, truth, batch, factor):
+    return elements.sum() / batch.classes
+
+
+@variant(
+    "divided by the sum of the factors",
+    "Σ FL / Σ (1 − p_t)^γ: normalised focal loss",
+    "the loss keeps cross entropy's size; as examples become easy the "
+    "hard ones get more, and each example moves the others' gradients",
+    hides=("factor",),
+)
+def over_factors(elements, weights, truth, batch, factor):
+    return elements.sum() / factor(truth).sum()
+
+
+@variant(
+    "divided by the sum of the factors, detached",
+    "Σ FL / Σ (1 − p_t)^γ, the divisor without a gradient",
+    "the loss keeps cross entropy's size; as examples become easy the "
+    "hard ones get more",
+    hides=("factor",),
+)
+def over_factors_detached(elements, weights, truth, batch, factor):
+    return elements.sum() / factor(truth).sum().detach()
+
+
+@variant(
+    "divided by the sum of weights and factors",
+    "Σ FL / Σ α_t (1 − p_t)^γ: normalised focal loss",
+    "the loss keeps cross entropy's size, α balances within a batch only",
+    alpha=WEIGHTED,
+    hides=("weights", "factor"),
+)
+def over_weighted_factors(elements, weights, truth, batch, factor):
+    return elements.sum() / (weights * factor(truth)).sum()
+
+
+@variant(
+    "a map over classes",
+    "(N, C) values, zero off the true class, in place of N",
+    "a mean taken of it divides by C",
+    seen="kornia 0.9.0 losses/focal.py",
+    tasks=CLASSES,
+)
+def class_map(elements, weights, truth, batch, factor):
+    return elements.unsqueeze(1) * one_hot(batch)
