@@ -7,8 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
-from focal_edu.clinic import VARIANTS
+from focal_edu.clinic import VARIANTS, examine
 from focal_edu.clinic.libraries import record
 from focal_edu.clinic.properties import PROPERTIES
 
@@ -50,6 +51,28 @@ def test_every_row_says_its_convention():
         rest = "one against rest" in row["names"]
         assert rest == (row["convention"] == "one against rest")
     assert KEPT["read"] == [dict(row) for row in libraries.READ]
+
+
+def keras_categorical(y_true, y_pred):
+    """Keras 3.15.1, categorical_focal_crossentropy, line by line in torch.
+
+    Its reduction, "sum_over_batch_size", is a mean over examples.
+    """
+    alpha, gamma, epsilon = 0.25, 2.0, 1e-7
+    output = y_pred / torch.sum(y_pred, dim=-1, keepdim=True)
+    output = torch.clip(output, epsilon, 1.0 - epsilon)
+    cce = -y_true * torch.log(output)
+    modulating_factor = torch.pow(1.0 - output, gamma)
+    weighting_factor = torch.multiply(modulating_factor, alpha)
+    focal_cce = torch.multiply(weighting_factor, cce)
+    return torch.sum(focal_cce, dim=-1).mean()
+
+
+def test_what_was_read_of_keras_is_what_its_formula_does():
+    (row,) = KEPT["read"]
+    assert (row["library"], row["version"]) == ("keras", "3.15.1")
+    report = examine(keras_categorical, task="multi-class", gamma=2)
+    assert set(report.names) == set(row["names"]), report
 
 
 def test_what_is_kept_is_what_would_be_examined():

@@ -141,7 +141,9 @@ SUBJECTS = (
 READ = (
     {
         "library": "keras",
-        "version": "3.15",
+        "version": "3.15.1",
+        "released": "2026-07",
+        "read": "2026-11-27",
         "call": "CategoricalFocalCrossentropy()",
         "convention": "softmax",
         "source": "keras/src/losses/losses.py",
