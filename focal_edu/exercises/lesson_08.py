@@ -9,26 +9,25 @@ from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 coin = Choice(
     "what γ = 2 makes of a coin with heads 9 times in 10",
     {
-        "more than 0.9": (
-            "Going up from 0.9 the nine heads gain little, as focal loss has "
-            "quietened them, and the one tail pays more."
+        "about 0.89": (
+            "That is next to the truth, where heads are nearly silent and "
+            "tails are loud: the output goes on down."
         ),
-        "0.9": (
-            "Cross entropy stops there; is the pull of a head and of a tail "
-            "still in the same proportion when each is weighted by its "
-            "difficulty?"
+        "about 0.8": (
+            "There one tail still pulls down harder than nine heads pull up: "
+            "compute the expected loss at 0.8 and at 0.7."
         ),
-        "between 0.5 and 0.9": RIGHT,
-        "less than 0.5": (
-            "Below one half heads are the hard side, and they are nine in "
-            "ten as well."
+        "about 0.69": RIGHT,
+        "about 0.55": (
+            "That is too near one half, where both sides are equally loud "
+            "and heads are nine in ten."
         ),
     },
     hints=(
         "At an output of 0.9, which of the two sides is easy, and what does "
         "γ do to easy ones?",
-        "γ quietens the heads, which are easy at 0.9, and not the tails; the "
-        "tails then pull the output down until the two balance.",
+        "Put each of the four numbers into -0.9 (1 - v)² log v - 0.1 v² "
+        "log(1 - v): at 0.8 it is 0.111, at 0.55 it is 0.133.",
     ),
     why="At 0.9 the heads are easy and nearly silent, the tails are hard and "
     "are not. The balance lies lower. At one half both sides weigh alike, "
