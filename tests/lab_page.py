@@ -78,12 +78,18 @@ def errors(cells):
 
 
 def answer(page, index, source, verdict):
-    """Type `source` over a cell, run it, and return what it then says."""
+    """Write `source` over a cell, run it, and return what it then says.
+
+    Each step gives the editor the focus anew: after Run All JupyterLab takes
+    it once more, late, and keys would go to another cell.
+    """
     cell = page.locator(".jp-Notebook .jp-Cell").nth(index)
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(source)
-    page.keyboard.press("Shift+Enter")
+    editor = cell.locator(".cm-content")
+    clock = Stopwatch()
+    while page.evaluate(CELLS)[index]["source"] != source:
+        assert clock() < 30, f"the cell does not take {source!r}"
+        editor.fill(source)
+    editor.press("Shift+Enter")
     cell.get_by_text(verdict).wait_for()
     return cell.locator(".jp-OutputArea").inner_text()
 
