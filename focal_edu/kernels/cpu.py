@@ -130,6 +130,7 @@ def _softmax(z, t, up, losses, slopes, *, alpha, gamma, ignored):
     if z.numel() > SMALL:
         e = torch.exp(z, out=slopes if at_home else None)
         odds = own.exp()
+        # a 0 as a tensor is scattered faster than 0.0
         nothing = torch.zeros((), dtype=dtype).expand_as(here)
         total = e.scatter_(1, here, nothing).sum(1, keepdim=True)
         if _near(odds) and _near(total):
@@ -207,11 +208,6 @@ def _fall(truth, gamma):
     """Minus the slope along the logit of the truth; `truth` is lost."""
     p = torch.rsub(truth.q, 1)
     return torch.addcmul(truth.q, p, truth.ce, value=gamma).mul_(truth.factor)
-
-
-def _zero(like, dtype):
-    """A 0 of the shape of `like`: a tensor is scattered faster than 0.0."""
-    return torch.zeros((), dtype=dtype).expand_as(like)
 
 
 def _near(sums):
