@@ -160,25 +160,30 @@ class Contest:
         runs = list(product(self.digits, seeds))
         images, labels, halves = rare_digit_runs(runs, **data)
         self.parts = (images.reshape(-1, 64), labels), *halves
+        self.work = partial(trained, seeds=seeds, prior=prior, data=data)
+        self.each, self.together = each, together
+        self.seen = {}
+        self.train(settings, rates, steps)
+
+    def train(self, settings, rates, steps):
+        """Train more networks of all runs, to be chosen from and judged."""
         jobs = [
-            (kind, rate, self.digits[first : first + together])
+            (kind, rate, steps, self.digits[first : first + self.together])
             for kind in _batched_alike(settings)
             for rate in rates
-            for first in range(0, len(self.digits), together)
+            for first in range(0, len(self.digits), self.together)
         ]
-        work = partial(
-            trained, seeds=seeds, steps=steps, prior=prior, data=data
-        )
-        self.seen = {}
-        for (kind, rate, _), found in zip(
-            jobs, each(work, *zip(*jobs, strict=True)), strict=True
+        seen = {}
+        for (kind, rate, *_), found in zip(
+            jobs, self.each(self.work, *zip(*jobs, strict=True)), strict=True
         ):
             for (half, step, name), values in found.items():
                 for setting, value in zip(kind, values, strict=True):
                     key = half, rate, step, name, _key(setting)
-                    self.seen.setdefault(key, []).append(value)
+                    seen.setdefault(key, []).append(value)
+        self.seen |= seen
 
-    def tune(self, half, **grid):
+    def tune(self, half, *, rates=None, steps=None, **grid):
         """Return what `tune` finds on a half, by the mean AP of all runs."""
         parts = Parts(
             self.parts[0], self.parts[1 + half], self.parts[2 - half]
@@ -187,11 +192,40 @@ class Contest:
         def trial(train, validation, rate, **setting):
             return {
                 step: self._seen(half, rate, step, setting).mean()
-                for step in self.steps
+                for step in steps or self.steps
             }
 
-        grid = {"rate": self.rates} | grid
+        grid = {"rate": rates or self.rates} | grid
         return tune(trial, parts, tolerance=TOLERANCE, **grid)
+
+    def settle(self, grids, *, times=3):
+        """Return what each half chooses in each grid: {name: two `Tuned`}.
+
+        Where a choice has the most steps, twice as many are tried; where it
+        has the lowest or highest rate, one beyond. So often at most, and in
+        all networks of that grid.
+        """
+        tried = {name: (self.rates, self.steps) for name in grids}
+        for left in reversed(range(times + 1)):
+            tuned = {
+                name: [
+                    self.tune(half, rates=rates, steps=steps, **grids[name])
+                    for half in (0, 1)
+                ]
+                for name, (rates, steps) in tried.items()
+            }
+            wider = {n: widened(*tried[n], tuned[n]) for n in grids}
+            if wider == tried or not left:
+                return tuned
+            new = {}
+            for name, (rates, steps) in wider.items():
+                if steps == tried[name][1]:
+                    rates = tuple(r for r in rates if r not in tried[name][0])
+                new.setdefault((rates, steps), []).append(grids[name])
+            for (rates, steps), asked in new.items():
+                if rates:
+                    self.train(settings_of(asked), rates, steps)
+            tried = wider
 
     def judge(self, half, best):
         """Return what the row `best` of a `tune` does on a half.
@@ -209,7 +243,16 @@ class Contest:
         return np.concatenate(self.seen[key])
 
 
-def trained(settings, rate, digits, *, seeds, steps, prior, data):
+def widened(rates, steps, tuned):
+    """Return rates and steps, with one more where a choice is at an end."""
+    chosen = [{t.best[name] for t in tuned} for name in ("rate", "steps")]
+    low = (rates[1] / 10,) if rates[0] in chosen[0] else ()
+    high = (rates[-2] * 10,) if rates[-1] in chosen[0] else ()
+    more = (2 * steps[-1],) if steps[-1] in chosen[1] else ()
+    return (*low, *rates, *high), (*steps, *more)
+
+
+def trained(settings, rate, steps, digits, *, seeds, prior, data):
     """Return the `verdict` on networks, a run and a setting each.
 
     Maps (half, steps, name) to an array (settings, digits, seeds).
@@ -267,6 +310,11 @@ def every(grid):
         dict(zip(grid, values, strict=True))
         for values in product(*grid.values())
     ]
+
+
+def settings_of(grids):
+    """Return the settings of several grids, each once."""
+    return distinct(setting for grid in grids for setting in every(grid))
 
 
 def judge_anew(digits, seeds, chosen, *, each=map):

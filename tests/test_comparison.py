@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from focal_edu.comparison import Contest, loss_of, oversampled, verdict
+from focal_edu.comparison import (
+    Contest,
+    loss_of,
+    oversampled,
+    verdict,
+    widened,
+)
 from focal_edu.digits import rare_digit_runs
 from focal_edu.reference import sigmoid_focal_loss
+from focal_edu.training import Tuned
 
 SETTINGS = [
     {"gamma": 0, "alpha": 0.5},
@@ -109,6 +116,35 @@ def test_one_half_chooses_and_the_other_has_no_say(contest):
                 contest.seen[key] = [1 - part for part in kept[key]]
         assert (contest.tune(0, **grid) == chosen) == same
     contest.seen.update(kept)
+
+
+def test_a_choice_at_an_end_is_tried_beyond_it():
+    """As if the wide grid had been given from the start."""
+    run = {"digits": [8], "seeds": [0], "settings": SETTINGS[:1]}
+    narrow = Contest(**run, rates=(0.0005, 0.0015), steps=(25, 50))
+    grid = {name: (value,) for name, value in SETTINGS[0].items()}
+    (pair,) = narrow.settle({"CE": grid}, times=2).values()
+    rates, steps = (list(pair[0].profile(k)) for k in ("rate", "steps"))
+    assert len(rates) > 2 and len(steps) > 2
+    wide = Contest(**run, rates=rates, steps=steps)
+    assert pair == [wide.tune(half, **grid) for half in (0, 1)]
+    ap = [c.judge(0, pair[1].best)["ap"] for c in (narrow, wide)]
+    np.testing.assert_array_equal(*ap)
+
+
+@pytest.mark.parametrize(
+    "rate, steps, expected",
+    [
+        (0.005, 50, ((0.0015, 0.005, 0.015), (25, 50, 100))),
+        (0.015, 50, ((0.0015, 0.005, 0.015, 0.05), (25, 50, 100))),
+        (0.0015, 100, ((0.0005, 0.0015, 0.005, 0.015), (25, 50, 100, 200))),
+    ],
+)
+def test_only_the_end_that_was_chosen_is_widened(rate, steps, expected):
+    tuned = Tuned([{"rate": rate, "steps": steps, "score": 1.0}])
+    found = widened((0.0015, 0.005, 0.015), (25, 50, 100), [tuned])
+    assert found[0] == pytest.approx(expected[0])
+    assert found[1] == expected[1]
 
 
 def test_work_that_is_shared_comes_out_in_its_place(contest):

@@ -12,15 +12,16 @@ import numpy as np
 import torch
 
 from focal_edu.comparison import (
+    ALPHAS,
+    GAMMAS,
     MISTAKES,
     RATES,
     RIVALS,
     STEPS,
     TOLERANCE,
     Contest,
-    distinct,
-    every,
     judge_anew,
+    settings_of,
 )
 from focal_edu.recorded import Recording
 
@@ -35,6 +36,14 @@ LEVER_LOSSES = {
     "hard mining": {"gamma": 0, "keep": 2},
 }
 FEWER = STEPS[:-1]
+SWEPT = settings_of(  # levers 1 and 2
+    [
+        {"gamma": (0, *GAMMAS), "alpha": (0.25,)},
+        {"gamma": GAMMAS, "alpha": (1e-4,)},
+        {"gamma": (2, 5), "alpha": ALPHAS},
+        RIVALS["CE, best α"],
+    ]
+)
 CHANGES = [
     ("none", None, {}),
     ("prior", "off", {"prior": None}),
@@ -60,11 +69,6 @@ def only(setting):
     return {name: (value,) for name, value in setting.items()}
 
 
-def chosen(contest, grid):
-    """What either half chooses."""
-    return [contest.tune(half, **grid) for half in (0, 1)]
-
-
 def swapped(contest, tuned):
     """Verdicts on each half, by what the other has chosen."""
     return [contest.judge(half, tuned[1 - half].best) for half in (0, 1)]
@@ -81,14 +85,21 @@ def rows_of(verdicts, **about):
     ]
 
 
-def same_seeds(contest, setting, **about):
-    """Rows of what was chosen for a setting, judged by the same seeds."""
-    tuned = chosen(contest, only(setting))
-    about["chosen"] = [
-        {name: t.best[name] for name in ("rate", "steps")} for t in tuned
-    ]
-    about["edges"] = sorted({name for t in tuned for name in t.at_edge})
-    return rows_of(swapped(contest, tuned), **about)
+def same_seeds(contest, losses):
+    """Rows of losses that the same seeds choose for and judge."""
+    rows = []
+    grids = {name: only(setting) for name, setting in losses.items()}
+    tuned = contest.settle(grids, times=1)
+    for name, pair in tuned.items():
+        chosen = [{k: t.best[k] for k in ("rate", "steps")} for t in pair]
+        about = {"loss": name, "chosen": chosen, "edges": edges(pair)}
+        rows += ap_only(rows_of(swapped(contest, pair), **about))
+    return rows
+
+
+def edges(pair):
+    """Of what the grids held at last, whatever is chosen at an end."""
+    return sorted({name for tuned in pair for name in tuned.at_edge})
 
 
 def ap_only(rows):
@@ -99,35 +110,14 @@ def ap_only(rows):
 
 def tried(contest, setting):
     """A row a half and rate: the mean AP after each number of steps."""
-    tuned = chosen(contest, only(setting))
-    return [
-        {"chosen on": half, **setting, "rate": rate}
-        | {"ap": rounded([r["score"] for r in t.rows if r["rate"] == rate])}
-        for half, t in enumerate(tuned)
-        for rate in contest.rates
-    ]
-
-
-def with_more_steps(tuned, pool):
-    """Double the steps of all losses of which some choice has the most."""
-    steps = STEPS
-    while ends := [n for n in tuned if at_edge(tuned[n], "steps")]:
-        steps = (*steps, 2 * steps[-1])
-        settings = settings_of(RIVALS[name] for name in ends)
-        contest = Contest(
-            DIGITS, CHOOSING, settings, steps=steps, each=pool.map
-        )
-        tuned |= {name: chosen(contest, RIVALS[name]) for name in ends}
-    return tuned
-
-
-def at_edge(tuned, name):
-    return any(name in t.at_edge for t in tuned)
-
-
-def settings_of(grids):
-    """The settings of several grids, each once."""
-    return distinct(setting for grid in grids for setting in every(grid))
+    rows = []
+    for half in (0, 1):
+        found = contest.tune(half, **only(setting)).rows
+        for rate in contest.rates:
+            ap = [row["score"] for row in found if row["rate"] == rate]
+            here = {"chosen on": half, "rate": rate, "ap": rounded(ap)}
+            rows += [here | setting]
+    return rows
 
 
 def rivals(pool):
@@ -142,8 +132,7 @@ def rivals(pool):
     settings = settings_of(RIVALS.values())
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
     rows = [row for setting in settings for row in tried(contest, setting)]
-    tuned = {name: chosen(contest, grid) for name, grid in RIVALS.items()}
-    tuned = with_more_steps(tuned, pool)
+    tuned = contest.settle(RIVALS)
     record.head["chosen"] = {n: [t.best for t in p] for n, p in tuned.items()}
     record.head["tried"] = {
         n: {k: list(p[0].profile(k)) for k in p[0].best if k != "score"}
@@ -155,13 +144,12 @@ def rivals(pool):
     ).items():
         rows += rows_of(pair, loss=name)
     record.write(rows)
-    swept = [s for s in settings if "alpha" in s]
-    pairs = {str(s): chosen(contest, only(s)) for s in swept}
+    pairs = contest.settle({str(s): only(s) for s in SWEPT}, times=0)
     judged = judge_anew(DIGITS, JUDGING[:5], pairs, each=pool.map)
-    for setting in swept:
-        rows += ap_only(
-            rows_of(judged[str(setting)], lever="none", **setting)
-        )
+    for setting in SWEPT:
+        name = str(setting)
+        about = {"lever": "none", "edges": edges(pairs[name])} | setting
+        rows += ap_only(rows_of(judged[name], **about))
     return record, rows
 
 
@@ -179,9 +167,8 @@ def levers(pool):
         contest = Contest(
             DIGITS, CHOOSING, losses, steps=FEWER, each=pool.map, **change
         )
-        for name, setting in LEVER_LOSSES.items():
-            about = {"lever": lever, "value": value, "loss": name}
-            rows += ap_only(same_seeds(contest, setting, **about))
+        about = {"lever": lever, "value": value}
+        rows += [about | row for row in same_seeds(contest, LEVER_LOSSES)]
         record.write(rows)
     return record, rows
 
@@ -190,15 +177,12 @@ def mistakes(pool):
     record = recording(
         "rare_digit_mistakes", "mistakes", FEWER, seeds=CHOOSING, **PAIR
     )
-    tried = {"CE": CE, "focal loss": PAIR}
-    tried |= {name: PAIR | {"mistake": name} for name in MISTAKES}
+    losses = {"CE": CE, "focal loss": PAIR}
+    losses |= {name: PAIR | {"mistake": name} for name in MISTAKES}
     contest = Contest(
-        DIGITS, CHOOSING, list(tried.values()), steps=FEWER, each=pool.map
+        DIGITS, CHOOSING, list(losses.values()), steps=FEWER, each=pool.map
     )
-    rows = []
-    for name, setting in tried.items():
-        rows += same_seeds(contest, setting, loss=name)
-    return record, rows
+    return record, same_seeds(contest, losses)
 
 
 EXPERIMENTS = {"rivals": rivals, "levers": levers, "mistakes": mistakes}
