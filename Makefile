@@ -8,7 +8,7 @@
 # make site        the book, and the lessons without a server, in _site
 # make book        the same
 # make links       the README's buttons, from this repository's remote
-# make bench       speed and memory, as ratios, on this machine
+# make bench       speed and memory, as ratios, on this machine; the clinic
 # make bench-gpu   tests, numerics and speed on a GPU, nine minutes at most
 # make record      the experiments that lessons only read, an hour or so
 
@@ -58,6 +58,7 @@ links:
 
 bench: $(VENV)/installed
 	$(BIN)/python -m focal_edu.benchmark
+	PYTHONPATH=. $(BIN)/python tools/time_clinic.py
 
 bench-gpu: $(VENV)/installed-test
 	$(BIN)/python tools/bench_gpu.py

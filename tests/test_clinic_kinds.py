@@ -4,13 +4,17 @@ Claims that projects make; what passes for a focal loss and is one; what
 public repositories call a focal loss and is not quite.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from focal_edu import FocalLoss
-from focal_edu.clinic import examine
+from focal_edu.clinic import examine, fit
+from focal_edu.clinic.calls import Form
+from focal_edu.clinic.subject import Labels, first_bad, meet
 
 pytestmark = pytest.mark.slow
 
@@ -443,3 +447,68 @@ def test_a_gradient_and_a_hessian_are_told_apart_from_a_tuple():
 
     (line,) = examine(objective, task=B).trouble[:1]
     assert "a gradient and a Hessian" in line and "[0]" not in line
+
+
+# Weights that each batch sets; what an examination may cost -----------------
+
+
+def by_count(z, t):
+    """Each class over its count in the batch."""
+    counts = torch.bincount(t, minlength=z.shape[1]).to(z)
+    return (of_classes(z, t) / counts[t]).sum()
+
+
+def by_share(x, y):
+    """The share of the other label, as in HED: 0 for a single example."""
+    positive, negative = terms(x, y, 1.5)
+    share = y.mean()
+    return ((1 - share) * positive + share * negative).mean()
+
+
+def by_ratio(x, y):
+    """Positives times negatives over positives, as a pos_weight."""
+    positive, negative = terms(x, y)
+    return (positive * (1 - y).sum() / y.sum().clamp(min=1) + negative).sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"), [(by_count, M), (by_share, B), (by_ratio, B)]
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
+    report = examine(loss, **({"task": task} if told else {}))
+    assert report.names == ("weights set by the batch",), report
+    assert report.claims.task == task
+    assert report.claims.gamma == (1.5 if loss is by_share else 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"), [(capped, B), (with_dice, B), (dual, M), (by_class, M)]
+)
+def test_what_has_no_name_is_not_searched_for_without_end(
+    loss, task, monkeypatch
+):
+    tried, weights = [], fit.Search.weights
+    monkeypatch.setattr(
+        fit.Search,
+        "weights",
+        lambda *given: tried.append(1) or weights(*given),
+    )
+    assert examine(loss, task=task).verdict == "unknown"
+    assert len(tried) < 3000
+
+
+def test_a_loss_is_asked_once_and_remembered():
+    asked = []
+
+    def loss(x, y):
+        asked.append(1)
+        return sum(terms(x, y)).mean()
+
+    subject = meet(loss, Form(B), Labels.of(3), 0)
+    before = len(asked)
+    found = first_bad(subject, -1, torch.float32)
+    once = len(asked)
+    assert first_bad(subject, -1, torch.float32) == found
+    assert before < once == len(asked)
+    assert first_bad(replace(subject, loss=overflows), -1, torch.float32)

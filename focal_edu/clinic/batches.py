@@ -9,6 +9,7 @@ import torch
 FAR = (-30, -20, -14, -10, -7)
 NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
 MARGINS = np.array([*FAR, *NEAR])
+AGAIN = 0.4  # the margin at which a label is asked about more than once
 
 
 def usual_batch(task, labels, rng, examples=None, easy=False):
@@ -68,7 +69,7 @@ def singles(task, labels, rng):
 
     Each label at every one of `MARGINS`; where there are many labels, three
     of them, and the rest at two margins. With several outputs a few more
-    examples tell these apart.
+    examples tell these apart; with several classes, whether p_t decides.
     """
     parts = []
     known = labels.used if task == "multi-class" else (0, 1)
@@ -79,6 +80,9 @@ def singles(task, labels, rng):
             x_t = 1 - 2 * np.eye(labels.classes)
             y = np.full(x_t.shape, float(label))
             parts.append((x_t * (2 * y - 1), y, np.ones(len(x_t))))
+    if task == "multi-class":
+        x_t = np.full(3, AGAIN)
+        parts.append((*at_margins(task, labels, x_t, rng, known[0]), x_t))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

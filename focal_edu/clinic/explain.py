@@ -6,7 +6,7 @@ import numpy as np
 
 from . import weights
 from .claims import Claims
-from .fit import fits, models, over_the_batch
+from .models import fits, models
 from .names import RIGHT, SYMBOLS, Variant, named
 from .names.inputs import TAKES_PROBABILITIES, TAKES_TARGETS_FIRST
 from .said import read_from, unset
@@ -59,9 +59,7 @@ def explain(loss, groups, said):
                 group[:likely], searches, strict=False
             ):
                 known = read_from(loss, subject.task, said)
-                found = _explanations(
-                    subject, known, said, next(search, []), depth
-                )
+                found = _explanations(subject, known, said, next(search, []))
                 best = sorted([*best, *found], key=lambda e: e.cost)[:1]
             if best:
                 break
@@ -74,7 +72,7 @@ def explain(loss, groups, said):
     return Explanation(subject, None, _claims(subject, known), (), False)
 
 
-def _explanations(subject, known, said, found, depth):
+def _explanations(subject, known, said, found):
     """Yield what agrees, from the fits of one depth."""
     if not subject.can_be_told:
         yield from _as_claimed(subject, known)
@@ -84,11 +82,6 @@ def _explanations(subject, known, said, found, depth):
         if fit.pairs and isinstance(known.alpha, tuple):
             wanted = weights.expected(subject, True, None, known.alpha)
         for model in models(subject, fit, wanted):
-            yield _named(subject, model, known, said)
-    if depth == 1 and subject.task == "multi-class":
-        gamma = 2.0 if unset(known.gamma) else known.gamma
-        model = over_the_batch(subject, gamma, known.alpha)
-        if model:
             yield _named(subject, model, known, said)
 
 

@@ -21,6 +21,8 @@ def extreme_names(explanation):
     model, subject = explanation.model, explanation.subject
     if model is None or model.overwritten or model.normalised:
         return explanation.names
+    if model.of_batches:
+        return explanation.names
     tries = _tries(model.fit, subject.task)
     ranges = [
         (8, 25, subject.form.dtype),

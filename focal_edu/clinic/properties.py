@@ -160,9 +160,9 @@ def hard_examples_keep_their_slope(case):
     return bool(0.9 < ratio < 1.1), f"{ratio:.2g} of it left at p_t = 1e-13"
 
 
-def finite_in_single_precision(case, loss=None):
+def finite_in_single_precision(case):
     for sign in (-1, 1):
-        bad = first_bad(case.subject, sign, torch.float32, loss)
+        bad = first_bad(case.subject, sign, torch.float32)
         if bad:
             return False, bad
     return True, ""
@@ -172,8 +172,9 @@ def finite_at_gamma_one_half(case):
     other = with_gamma(case.subject.loss, 0.5)
     if other is None and case.claims.gamma != 0.5:
         return None, "γ cannot be set from outside"
+    other = replace(case.subject, loss=other or case.subject.loss)
     try:
-        holds, seen = finite_in_single_precision(case, other)
+        holds, seen = finite_in_single_precision(replace(case, subject=other))
     except Refusal as refusal:
         return None, f"with γ = 0.5 {refusal}"
     if not holds and not 0 < case.claims.gamma < 1:

@@ -87,30 +87,45 @@ class Subject:
     def copy(self, dtype=None):
         return fresh(self.loss, dtype or self.form.dtype)
 
-    def ask(self, batch, dtype=None):
-        return ask(self.copy(dtype), self.form, *batch, dtype)
+    @cached_property
+    def memory(self):
+        """Answers so far, by what was asked."""
+        return {}
 
-    def each(self, batch, dtype=None, loss=None):
+    def _recall(self, question, batch, dtype):
+        """What `question` gives of the batch; the loss is asked once."""
+        dtype = dtype or self.form.dtype
+        asked = question, dtype, *(array.tobytes() for array in batch)
+        if asked not in self.memory:
+            self.memory[asked] = question(self, batch, dtype)
+        return self.memory[asked]
+
+    def ask(self, batch, dtype=None):
+        """The answer to the batch."""
+        return self._recall(Subject._whole, batch, dtype)
+
+    def each(self, batch, dtype=None):
         """The answer to each example, a batch of its own.
 
         Where a loss is infinite without a positive, each negative gets one
         that costs nothing.
         """
-        loss = self.loss if loss is None else loss
-        if not self.needs_a_positive:
-            return ask_each(loss, self.form, *batch, dtype)
+        alone = Subject._one_by_one, Subject._accompanied
+        return self._recall(alone[self.needs_a_positive], batch, dtype)
+
+    def _whole(self, batch, dtype):
+        return ask(self.copy(dtype), self.form, *batch, dtype)
+
+    def _one_by_one(self, batch, dtype):
+        return ask_each(self.loss, self.form, *batch, dtype)
+
+    def _accompanied(self, batch, dtype):
         answers = []
         for x, y in zip(*batch, strict=True):
             pair = np.stack([x, np.full_like(x, COMPANION)])
             truth = np.stack([y, np.ones_like(y)])
-            whole = slice(None) if not np.any(y) else slice(1)
-            answer = ask(
-                fresh(loss, dtype),
-                self.form,
-                pair[whole],
-                truth[whole],
-                dtype,
-            )
+            some = slice(None) if not np.any(y) else slice(1)
+            answer = self._whole((pair[some], truth[some]), dtype)
             answers.append((answer.value.sum(), answer.gradient[0]))
         value, gradient = map(np.array, zip(*answers, strict=True))
         return Answer(value, gradient, dtype)
@@ -144,26 +159,22 @@ class Subject:
     def alone(self):
         """The answers to `singles`; None where the loss refuses one."""
         try:
-            return ask_each(self.loss, self.form, *self.singles[:2])
+            return self.each(self.singles[:2])
         except Refusal:
             return None
 
     @cached_property
     def needs_a_positive(self):
         """Whether negatives alone, and only they, are infinite or NaN."""
-        if self.task == "multi-class" or self.alone is None:
+        if self.task == "multi-class":
             return False
-        negative = self.singles[1].reshape(len(self.singles[1]), -1)[:, 0] < 1
-        size = np.nan_to_num(np.abs(self.alone.value), nan=np.inf)
-        usual = np.median(size[~negative])
-        return bool(np.median(size[negative]) > 1000 * usual)
-
-    @cached_property
-    def accompanied(self):
-        """As `alone`, with a positive of no loss beside each negative."""
-        if not self.needs_a_positive:
-            return self.alone
-        return self.each(self.singles[:2])
+        both = batches.one_of_each(self.task, self.labels, -1.0)
+        try:
+            value = self._one_by_one(both, self.form.dtype).value
+        except Refusal:
+            return False
+        size = np.nan_to_num(np.abs(value), nan=np.inf)
+        return bool(size[0] > 1000 * size[1])
 
     @cached_property
     def hopeless_weights(self):
@@ -243,12 +254,12 @@ def close(a, b, rtol):
     return np.allclose(a, b, rtol, atol, equal_nan=True)
 
 
-def first_bad(subject, sign, dtype, loss=None):
+def first_bad(subject, sign, dtype):
     """Return what is not finite first, on margins to ±100; "" if all is."""
 
     def bad(size):
         batch = subject.margins(sign * size)
-        answer = subject.each(batch, dtype, loss)
+        answer = subject.each(batch, dtype)
         for what in ("value", "gradient"):
             array = getattr(answer, what)
             wrong = array[~np.isfinite(array)]

@@ -8,6 +8,7 @@ import torch
 
 from ..validate import show
 from . import rules
+from .fit import as_written
 from .names import VARIANTS, Variant, named
 from .said import unset
 
@@ -111,14 +112,14 @@ def _guesses(subject, model, table):
         divisor = model.reduction == "sum" and _whole(first)
         if first < 1 and not divisor and not model.relative:
             name = "both" if model.fit.pairs else "every class"
-            yield _written(first), named(f"alpha to {name}")
+            yield float(as_written(first)), named(f"alpha to {name}")
     elif model.fit.pairs:
-        alpha = tuple(map(_written, size[1] / size.sum(0)))
+        alpha = tuple(as_written(size[1] / size.sum(0)).tolist())
         yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None
     else:
         every = np.ones(subject.labels.classes)
         every[list(subject.labels.used)] = size
-        yield tuple(map(_written, every)), None
+        yield tuple(as_written(every).tolist()), None
 
 
 def _left_over(subject, model, table, own, variant):
@@ -199,9 +200,3 @@ def _others(table):
         "the balance is set by other numbers than α",
         detail=_both(table) if one else shown,
     )
-
-
-def _written(weight):
-    """The five decimals that a weight was probably written with."""
-    near = round(float(weight), 5)
-    return near if abs(near - weight) < 1e-7 else float(weight)
