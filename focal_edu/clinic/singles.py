@@ -129,6 +129,8 @@ class _Singles:
                 )
             each = each.reshape(len(self.value), -1).sum(1).numpy()
             looks = self.looks(each)
+            if not self.own_looks.decided:  # other logits blur what is flat
+                looks = looks._replace(flat=self.own_looks.flat)
             if "scale" in draft.numbers:  # p_t decides if that is 1
                 looks = looks._replace(decided=self.own_looks.decided)
             if looks == self.own_looks:
