@@ -414,8 +414,19 @@ def test_except_for_must_name_properties():
 def test_nothing_is_fitted_for_a_test():
     with pytest.raises(TypeError, match="gamma"):
         assert_conforms(F.cross_entropy, alpha=None)
+    with pytest.raises(TypeError, match="alpha, or weights"):
+        assert_conforms(build(), gamma=2)
     with pytest.raises(AssertionError, match="γ"):
         assert_conforms(F.cross_entropy, gamma=2, alpha=None)
+
+
+def test_two_weights_are_pinned_without_alpha():
+    def loss(x, y):
+        return 4 * build(alpha=0.75)(x, y)
+
+    assert_conforms(loss, gamma=2, weights=(3, 1))
+    with pytest.raises(AssertionError, match="weight"):
+        assert_conforms(loss, gamma=2, weights=(1, 3))
 
 
 def three_classes(z, t):

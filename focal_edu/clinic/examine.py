@@ -11,7 +11,7 @@ from .extremes import extreme_names
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
 from .report import Finding, Report
-from .said import GUESS, check_claims, task_of
+from .said import GUESS, check_claims, task_of, unset
 from .subject import close, subjects
 
 EITHER_ORDER = (
@@ -128,14 +128,16 @@ def _report(loss, said):
     )
 
 
-def assert_conforms(loss, *, gamma, alpha, except_for=(), **claims):
+def assert_conforms(
+    loss, *, gamma, alpha=GUESS, weights=None, except_for=(), **claims
+):
     """Raise AssertionError, with the report, unless `loss` conforms.
 
     Parameters
     ----------
-    loss, gamma, alpha, **claims
-        As in `examine`. γ and α must be given: measured ones would let
-        cross entropy pass, as the focal loss with γ = 0.
+    loss, gamma, alpha, weights, **claims
+        As in `examine`. γ, and α or two weights, must be given: measured
+        ones would let cross entropy pass, as the focal loss with γ = 0.
     except_for : sequence of str, optional
         Names of properties that may fail, as the report writes them.
 
@@ -152,7 +154,10 @@ def assert_conforms(loss, *, gamma, alpha, except_for=(), **claims):
             f"except_for names no property: {sorted(unknown)}; there are "
             f"{list(PROPERTIES)}"
         )
-    report = examine(loss, gamma=gamma, alpha=alpha, **claims)
+    if unset(alpha) and weights is None:
+        raise TypeError("alpha, or weights, must be given: None is no weight")
+    claims |= {"gamma": gamma, "alpha": alpha, "weights": weights}
+    report = examine(loss, **claims)
     failing = set(report.failing) - set(except_for)
     unseen = report.mistakes and not report.failing
     if failing or unseen or report.verdict == "refused":
