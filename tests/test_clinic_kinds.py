@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from focal_edu import FocalLoss
-from focal_edu.clinic import examine, fit
+from focal_edu.clinic import assert_conforms, examine, fit
 from focal_edu.clinic.calls import Form
 from focal_edu.clinic.subject import Labels, first_bad, meet
 
@@ -140,6 +140,53 @@ def test_ignored_targets_that_are_counted_are_found():
     report = examine(Ignoring(7, counted=True))
     assert report.failing == ("ignored targets leave no trace",)
     assert "counted in the mean" in report.headline
+
+
+class IgnoringNumbers(torch.nn.Module):
+    """Binary or multi-label, with targets to leave out, or to count."""
+
+    def __init__(self, ignore_index, ignores=True):
+        super().__init__()
+        self.ignore_index, self.ignores = ignore_index, ignores
+
+    def forward(self, x, y):
+        kept = y != self.ignore_index if self.ignores else y == y
+        return sum(terms(x[kept], (y[kept] == 1).to(x))).mean()
+
+
+@pytest.mark.parametrize("task", [B, L])
+@pytest.mark.parametrize("index", [-1, 255])
+def test_ignored_targets_may_be_any_number(task, index):
+    assert examine(IgnoringNumbers(index), task=task).conforms
+    counted = IgnoringNumbers(index, ignores=False)
+    report = examine(counted, task=task)
+    assert report.failing == ("ignored targets leave no trace",), report
+    with pytest.raises(AssertionError, match="leave a trace"):
+        assert_conforms(
+            counted, gamma=2, alpha=None, task=task, ignore_index=index
+        )
+
+
+def of_one_hot(z, y):
+    return -(y * (1 - z.softmax(1)) ** 2 * z.log_softmax(1)).sum(1).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "claims"),
+    [
+        (of_one_hot, {"task": M, "ignore_index": 255}),
+        (weighted(1, 1), {"task": B, "ignore_index": 0}),
+    ],
+)
+def test_what_is_claimed_and_cannot_be_tested_does_not_conform(loss, claims):
+    claims = {"gamma": 2, "alpha": None} | claims
+    report = examine(loss, **claims)
+    name = "ignored targets leave no trace"
+    assert not report.conforms and report.failing == (name,)
+    assert f"claimed and not tested: {name}" in report.headline
+    with pytest.raises(AssertionError, match="claimed and not tested"):
+        assert_conforms(loss, **claims)
+    assert_conforms(loss, **claims, except_for=[name])
 
 
 # Right ones, in dress that might mislead -----------------------------------

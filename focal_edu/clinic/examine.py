@@ -179,7 +179,7 @@ def _verdict(explained, names, findings):
         return "known"
     if not explained:
         return "unknown"
-    failing = any(finding.holds is False for finding in findings)
+    failing = any(finding.fails for finding in findings)
     return "right formula" if failing else "right"
 
 

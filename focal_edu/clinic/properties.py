@@ -1,8 +1,8 @@
 """What a focal loss must do, one property a function.
 
 Each check takes a `Case` and returns whether the property holds (None: it
-could not be tested; `RISK`: it fails only in a use that was not claimed)
-and a few words on what was seen.
+could not be tested; `UNTESTED`: nor could it, though it was claimed; `RISK`:
+it fails only in a use that was not claimed) and a few words on what was seen.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import torch
 
 from .batches import usual_batch
 from .calls import Refusal, ask, fresh, in_one_line, value_of
-from .report import RISK, apart
+from .report import RISK, UNTESTED, apart
 from .said import with_gamma
 from .subject import close, first_bad
 
@@ -361,19 +361,28 @@ def _as_images(tensor):
 
 def ignored_targets_leave_no_trace(case):
     subject, index = case.subject, case.claims.ignore_index
-    if subject.task != "multi-class" or subject.form.one_hot:
+    unsaid = index is None
+    untested = None if unsaid else UNTESTED
+    if unsaid and subject.task != "multi-class":
         return None, "asked of losses of class indices"
+    if subject.form.one_hot:
+        return untested, "its targets are one-hot"
+    if subject.task != "multi-class" and index in (0, 1):
+        return untested, f"{index} is a label"
+    index = -100 if unsaid else index  # PyTorch's default
     logits, targets = subject.batch
+    by_label = np.argsort(targets.reshape(len(targets), -1)[:, 0])
+    logits, targets = logits[by_label], targets[by_label]
     some = targets.copy()
-    some[::2] = -100 if index is None else index
+    some[::2] = index
     try:
         kept = subject.ask((logits[1::2], targets[1::2])).value.sum()
     except Refusal:
-        return None, "it takes no batch of this size"
+        return untested, "it takes no batch of this size"
     try:
         seen = subject.ask((logits, some)).value.sum()
     except Refusal as refusal:
-        if index in (None, -100):  # PyTorch's default, which claims nothing
+        if unsaid:
             return None, "it takes no ignored targets"
         return False, f"with target {index} {refusal}"
     if close(seen, kept, subject.rtol):
@@ -382,7 +391,6 @@ def ignored_targets_leave_no_trace(case):
     said = f"{one} with ignored examples, {other} without them"
     if close(seen * len(some), kept * len(some[1::2]), subject.rtol):
         said += ": they are counted in the mean"
-    unsaid = index is None or index == -100  # PyTorch's default
     return (RISK, said) if unsaid else (False, said)
 
 

@@ -6,8 +6,8 @@ from html import escape
 
 CELL = "text-align:left;padding:1px 8px"
 WRAPPED = f"{CELL};overflow-wrap:anywhere;min-width:8em"
-RISK = "risk"
-MARKS = {False: "✗", RISK: "!", True: "✓", None: "–"}
+RISK, UNTESTED = "risk", "claimed and not tested"
+MARKS = {False: "✗", UNTESTED: "?", RISK: "!", True: "✓", None: "–"}
 MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
 STEADY = "same answer twice"
 # What fails for reasons of its own, beside any name for the formula, and
@@ -35,12 +35,26 @@ def apart(one, other):
 class Finding:
     """One property: does it hold (None: not tested), and what was seen.
 
-    `RISK` stands for what fails only in a use that was not claimed.
+    `RISK` stands for what fails only in a use that was not claimed,
+    `UNTESTED` for what was claimed and could not be tested.
     """
 
     name: str
     holds: bool | str | None
     seen: str = ""
+
+    @property
+    def fails(self):
+        """Whether it stands in the way of "conforms"."""
+        return self.holds is False or self.holds == UNTESTED
+
+    def __str__(self):
+        """In the headline, how it fails."""
+        if self.holds == UNTESTED:
+            said = f"{UNTESTED}: {self.name}"
+        else:
+            said = APART.get(self.name, f"not: {self.name}")
+        return said + f" ({self.seen})" * bool(self.seen)
 
 
 @dataclass(frozen=True)
@@ -73,8 +87,11 @@ class Report:
 
     @property
     def failing(self):
-        """The names of the properties that do not hold."""
-        return tuple(f.name for f in self.findings if f.holds is False)
+        """The names of the properties that do not hold.
+
+        What was claimed and could not be tested is among them.
+        """
+        return tuple(f.name for f in self.findings if f.fails)
 
     @property
     def risks(self):
@@ -89,7 +106,7 @@ class Report:
     @property
     def headline(self):
         """The verdict in one line."""
-        failing = [f for f in self.findings if f.holds is False]
+        failing = [f for f in self.findings if f.fails]
         said = {
             "right": self._conforming,
             "known": self._named,
@@ -113,7 +130,11 @@ class Report:
 
     def _named(self, failing):
         told = [str(mistake) for mistake in self.mistakes]
-        told += [APART[f.name] for f in failing if f.name in APART]
+        told += [
+            APART[f.name] if f.holds is False else f"{f}"
+            for f in failing
+            if f.name in APART or f.holds == UNTESTED
+        ]
         return f"Fails: {'; '.join(told)}."
 
     def _measured(self, failing):
@@ -129,12 +150,8 @@ class Report:
         )
 
     def _broken(self, failing):
-        told = [
-            APART.get(f.name, f"not: {f.name}")
-            + f" ({f.seen})" * bool(f.seen)
-            for f in failing
-        ]
-        return f"Right formula of {self._formula()}, but {'; '.join(told)}."
+        told = "; ".join(map(str, failing))
+        return f"Right formula of {self._formula()}, but {told}."
 
     def _formula(self):
         claims = self.claims
@@ -158,7 +175,7 @@ class Report:
         notes += [("Computes", f"{m}: {m.computes}") for m in self.mistakes]
         notes += [("In training", self.effect)] if self.effect else []
         notes += [("Example", f"{self.example}")] if self.example else []
-        yield "", notes + self._marked(False)
+        yield "", notes + self._marked(False) + self._marked(UNTESTED)
         yield "What was measured", self.facts
         held = [f.name for f in self.findings if f.holds is True]
         rest = self._marked(RISK)
@@ -179,7 +196,7 @@ class Report:
         return [
             (f"{MARKS[holds]} {f.name}", f.seen)
             for f in self.findings
-            if f.holds is holds or f.holds == holds == RISK
+            if f.holds == holds
         ]
 
     def __str__(self):

@@ -157,11 +157,15 @@ def numbers_of_classes(loss, alpha):
 
 
 def ignore_index(loss, said):
-    """Return the ignored target, None for none, or `GUESS` if unsaid."""
-    value = said.ignore_index
-    value = _read(loss, "ignore_index") if unset(value) else value
+    """Return the ignored target, None for none, or `GUESS` if unsaid.
+
+    An attribute that is −100, as PyTorch has it by default, says nothing.
+    """
+    value, missing = said.ignore_index, None
+    if unset(value):
+        value, missing = _read(loss, "ignore_index"), GUESS
+        value = None if value == -100 else value
     is_index = isinstance(value, Integral) and not isinstance(value, bool)
-    missing = GUESS if unset(said.ignore_index) else None
     return int(value) if is_index else missing
 
 
