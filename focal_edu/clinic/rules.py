@@ -109,13 +109,3 @@ def positive(batch):
 def pick(truth, positives, negatives):
     weights = torch.full_like(truth.log_p, negatives)
     return weights.masked_fill(truth.positive, positives)
-
-
-def __getattr__(name):
-    """The other rules, by the names of their functions."""
-    from .names.variant import TABLE
-
-    for variant in TABLE:
-        if variant.rule.__name__ == name:
-            return variant.rule
-    raise AttributeError(name)

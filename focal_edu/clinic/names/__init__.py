@@ -12,7 +12,6 @@ from .variant import (
     CAPPED,
     EXTREME,
     FITTED,
-    NEUTRAL,
     SYMBOLS,
     Variant,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "CAPPED",
     "EXTREME",
     "FITTED",
-    "NEUTRAL",
     "REDUCTIONS",
     "RIGHT",
     "SYMBOLS",

@@ -15,8 +15,6 @@ FITTED = "nothing: its numbers are fitted to the answers"
 CAPPED = "the loss stops growing with the margin far out"
 EXTREME = "nothing else differs at ordinary logits"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
-# The numbers at which a rule changes nothing, where that is not 0.
-NEUTRAL = {"scale": 1.0, "negative": None, "beta": None, "threshold": None}
 SYMBOLS = {"eps": "ε", "epsilon": "ε", "beta": "β", "margin": "m"}
 TABLE = []
 
