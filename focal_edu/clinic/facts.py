@@ -170,6 +170,9 @@ def _own_derivative(subject):
     own = (up - down) / (2 * STEP)
     gap = np.abs(along - own).max() / max(np.abs(own).max(), 1e-300)
     word = "equal" if gap < 1e-4 else f"apart by {gap:.2g} of it"
+    if not np.isfinite(gap):
+        bad = "value" if np.isfinite(along).all() else "gradient"
+        word = f"not compared: the {bad} of one example is not finite"
     yield "gradient and its own value's derivative", word
 
 
