@@ -324,6 +324,19 @@ def test_a_binary_loss_may_list_two_weights(alpha):
     assert report.conforms and report.claims.alpha == alpha[1]
 
 
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1), (-1, 1, 1, 1)])
+def test_a_binary_loss_may_index_by_its_targets(shape):
+    def loss(x, y, alpha=0.25, gamma=2.0):
+        assert x.shape == x.reshape(shape).shape
+        weights = x.new_tensor([1 - alpha, alpha])[y]
+        ce = bce(x, y.to(x))
+        return (weights * (1 - torch.exp(-ce)) ** gamma * ce).mean()
+
+    report = examine(loss)
+    assert report.conforms and report.claims.alpha == 0.25, report
+    assert "integer targets" in str(report.form)
+
+
 def test_a_constant_in_place_of_a_count_is_a_scale():
     def loss(x, y, alpha=0.25, boxes=4):
         weights = alpha * y + (1 - alpha) * (1 - y)

@@ -38,8 +38,7 @@ class Form:
         targets = torch.tensor(np.asarray(targets))
         if self.one_hot:
             targets = torch.nn.functional.one_hot(targets, logits.shape[1])
-        if not self.integer:
-            targets = targets.to(logits.dtype)
+        targets = targets.to(torch.int64 if self.integer else logits.dtype)
         if self.column:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
@@ -56,6 +55,8 @@ class Form:
 
     def __str__(self):
         kind = "probabilities" if self.probabilities else "logits"
+        whole = self.integer and self.task != "multi-class"
+        kind += " and integer targets" if whole else " and targets"
         if self.map:
             image = "(N, 1, 1, 1)"
             shapes = {
@@ -69,7 +70,7 @@ class Form:
         else:
             shapes = "(N, C), (N, 1)" if self.column else "(N, C), (N,)"
         order = ", targets first" if self.exchanged else ""
-        return f"{self.task}, {kind} and targets of shape {shapes}{order}"
+        return f"{self.task}, {kind} of shape {shapes}{order}"
 
 
 FORMS = (
@@ -80,12 +81,14 @@ FORMS = (
     Form("multi-class", one_hot=True),
     Form("multi-class", column=True, integer=True),
     Form("binary", integer=True),
+    Form("binary", column=True, integer=True),
     Form("binary", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
     Form("multi-class", one_hot=True, probabilities=True),
     Form("multi-class", column=True, integer=True, probabilities=True),
     Form("multi-class", integer=True, map=True),
     Form("binary", map=True),
+    Form("binary", map=True, integer=True),
 )
 EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")
