@@ -126,6 +126,8 @@ def test_a_claim_that_is_kept_conforms_and_another_fails(
     [
         ({"weights": (1, 2), "alpha": 0.3}, "weights and alpha"),
         ({"weights": (0, 2)}, "weights must be finite and > 0"),
+        ({"weights": (1, 2, 3)}, "weights must be two numbers"),
+        ({"weights": 2}, "weights must be two numbers"),
         ({"scale": "large"}, "scale must be a number"),
         ({"divisor": 3, "reduction": "mean"}, "beside a divisor"),
         ({"smoothing": 1.5}, "smoothing must lie in"),
@@ -165,6 +167,23 @@ def test_ignored_targets_may_be_any_number(task, index):
         assert_conforms(
             counted, gamma=2, alpha=None, task=task, ignore_index=index
         )
+
+
+class OfKept(Ignoring):
+    """Its mean of no target is NaN."""
+
+    def forward(self, z, t):
+        kept = t != self.ignore_index
+        return of_classes(z[kept], t[kept]).mean()
+
+
+def test_a_batch_of_ignored_targets_only_is_a_risk_where_it_is_nan():
+    report = examine(OfKept(9), task=M)
+    assert report.conforms and "finite where all are ignored" in report.risks
+    assert "nan on a batch of ignored targets only" in str(report)
+    ours = examine(FocalLoss(task_type=M, ignore_index=9))
+    assert "finite where all are ignored" not in ours.risks
+    assert "finite where all are ignored" in str(ours)
 
 
 def of_one_hot(z, y):

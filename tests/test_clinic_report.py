@@ -237,6 +237,7 @@ def test_every_property_can_fail():
     rest = {"inputs are untouched", "half precision works"}
     rest |= {"(N, 1) against (N,) is caught", "images count as their pixels"}
     rest |= {"ignored targets leave no trace"}
+    rest |= {"finite where all are ignored"}
     rest |= {"its tensors move with the module"}
     rest |= {"finite without positives"}
     rest |= {"γ = 0 gives cross entropy", "second derivative is finite"}

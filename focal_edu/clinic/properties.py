@@ -394,6 +394,19 @@ def ignored_targets_leave_no_trace(case):
     return (RISK, said) if unsaid else (False, said)
 
 
+def finite_where_all_are_ignored(case):
+    subject, index = case.subject, case.claims.ignore_index
+    if index is None or subject.form.one_hot:
+        return None, "asked where a target is ignored"
+    logits, targets = subject.batch
+    try:
+        answer = subject.ask((logits, np.full_like(targets, index)))
+    except Refusal as refusal:
+        return RISK, f"{refusal}"
+    seen = f"{answer.value.sum():g} on a batch of ignored targets only"
+    return True if answer.finite else RISK, seen
+
+
 PROPERTIES = {
     "γ = 0 gives cross entropy": gamma_zero_is_cross_entropy,
     "never above cross entropy": never_above_cross_entropy,
@@ -413,6 +426,7 @@ PROPERTIES = {
     "(N, 1) against (N,) is caught": column_against_vector,
     "images count as their pixels": images_count_as_their_pixels,
     "ignored targets leave no trace": ignored_targets_leave_no_trace,
+    "finite where all are ignored": finite_where_all_are_ignored,
     "its tensors move with the module": tensors_move_with_the_module,
     "finite without positives": finite_without_positives,
 }

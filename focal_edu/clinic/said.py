@@ -66,6 +66,11 @@ def check_claims(
     if weights is not None:
         if not unset(alpha):
             raise ValueError("weights and alpha must not both be given")
+        if not hasattr(weights, "__len__") or len(weights) != 2:
+            raise ValueError(
+                "weights must be two numbers, of positives and of negatives, "
+                f"got {weights!r}: those of classes are given as alpha"
+            )
         positive, negative = (_positive("weights", w) for w in weights)
         alpha = positive / (positive + negative)
         scale *= positive + negative
