@@ -154,7 +154,8 @@ def nbgrader(course, *command):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
+    # a kernel that is shut down may end with a traceback of its own
+    assert "ERROR] Traceback" not in done.stderr, done.stderr
 
 
 def grade_id(cell):
