@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from time_clinic import dual
 
 from focal_edu import FocalLoss
 from focal_edu.clinic import assert_conforms, examine, fit
@@ -430,15 +431,6 @@ def test_what_public_repositories_have_is_named(loss, task, names):
     report = examine(loss, task=task)
     extreme = {"log of a rounded probability"}
     assert set(report.names) - extreme == names, report
-
-
-def dual(z, t):
-    """Tao et al. 2023: the runner-up is in the factor."""
-    p = z.softmax(1)
-    own = p.gather(1, t[:, None])
-    other = p.masked_fill(p >= own, 0).amax(1)
-    own = own.squeeze(1)
-    return -((1 - own + other) ** 2 * own.log()).mean()
 
 
 def by_confidence(z, t):
