@@ -139,6 +139,35 @@ def test_claims_that_cannot_be_kept(claims, message):
         examine(rows, **claims)
 
 
+ALPHAS = (0.2, 0.5, 0.9)  # of each label's positives; its negatives the rest
+
+
+def of_labels(x, y):
+    alpha = x.new_tensor(ALPHAS)
+    positive, negative = terms(x, y)
+    return (alpha * positive + (1 - alpha) * negative).mean()
+
+
+def of_indices(x, y):
+    """Looks weights up by integer targets."""
+    alpha = x.new_tensor(ALPHAS)
+    each = sum(terms(x, F.one_hot(y, 2)[..., 1].to(x)))
+    return (torch.stack([1 - alpha, alpha])[y, torch.arange(3)] * each).sum()
+
+
+@pytest.mark.parametrize("loss", [of_labels, of_indices])
+def test_each_label_of_several_may_have_its_alpha(loss):
+    claims = {"task": L, "gamma": 2}
+    assert examine(loss, alpha=ALPHAS, **claims).conforms
+    report = examine(loss, alpha=(0.2, 0.5, 0.8), **claims)
+    assert report.names == ("alpha is (0.2, 0.5, 0.9)",), report
+    report = examine(loss, task=L)
+    assert report.conforms and report.claims.alpha == ALPHAS
+    assert ("integer targets" in str(report)) == (loss is of_indices)
+    with pytest.raises(ValueError, match="alpha must lie in"):
+        examine(loss, alpha=(1, 2, 4), **claims)
+
+
 def test_ignored_targets_that_are_counted_are_found():
     report = examine(Ignoring(7, counted=True))
     assert report.failing == ("ignored targets leave no trace",)

@@ -82,6 +82,7 @@ FORMS = (
     Form("multi-class", column=True, integer=True),
     Form("binary", integer=True),
     Form("binary", column=True, integer=True),
+    Form("multi-label", integer=True),
     Form("binary", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
     Form("multi-class", one_hot=True, probabilities=True),
