@@ -80,11 +80,8 @@ class Search:
         )
         self.value, self.allowed = data.value[known], data.allowed[known]
         self.apart = not data.uniform and whole.classes <= MANY
-        self.truth = None
-        if not (draft.probability and draft.probability.numbers):
-            self.truth = draft.rule("probability")(self.batch)
-        truth = self.truth or draft.rule("probability")(self.batch)
-        self.index, self.size = self._index(truth)
+        self.truths, self.seen = {}, {}
+        self.index, self.size = self._index(self._truth(draft))
         self.given = torch.ones(())
         if fixed is not None:
             self.given = torch.tensor(fixed)[self.index]
@@ -99,15 +96,24 @@ class Search:
         numbers = leastsq(
             self._off, best, full_output=True, ftol=STALLED, maxfev=200
         )[0]
-        if (
-            max(map(abs, numbers)) > 100
-            or np.abs(self._off(numbers)).max() > 1
-        ):
+        far = max(map(abs, numbers)) > 100
+        if far or np.abs(self._off(numbers)).max() > 1:
             return None
         return self._with(numbers)
 
     def _off(self, numbers):
-        return self.weights(self._with(numbers))[1]
+        asked = tuple(numbers)
+        if asked not in self.seen:
+            self.seen[asked] = self.weights(self._with(numbers))[1]
+        return self.seen[asked]
+
+    def _truth(self, fit):
+        """What the probability gives, computed once for its numbers."""
+        own = fit.rule("probability")
+        asked = tuple(getattr(own, "keywords", {}).values())
+        if asked not in self.truths:
+            self.truths[asked] = own(self.batch)
+        return self.truths[asked]
 
     def _coded(self, start):
         """The numbers to search among: log ε in place of ε."""
@@ -126,8 +132,7 @@ class Search:
     @torch.no_grad()
     def weights(self, fit):
         """The weights that fit best, and how far off the values then are."""
-        truth = self.truth or fit.rule("probability")(self.batch)
-        elements = fit.elements(truth, self.given).numpy()
+        elements = fit.elements(self._truth(fit), self.given).numpy()
         with np.errstate(all="ignore"):
             table, ratio = self._solved(elements)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
