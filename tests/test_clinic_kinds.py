@@ -199,6 +199,21 @@ def test_ignored_targets_may_be_any_number(task, index):
         )
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_ignored_targets_may_show_in_the_gradient_alone(kept):
+    class Leaking(Ignoring):
+        def forward(self, z, t):
+            ignored = t == self.ignore_index
+            rows = z[~ignored] if kept else z[ignored]
+            leak = 0.1 * rows.sum() * ignored.any()
+            return super().forward(z, t) + leak - leak.detach()
+
+    report = examine(Leaking(9), task=M)
+    assert report.failing == ("ignored targets leave no trace",), report
+    assert "none in the value; gradient" in report.headline
+    assert ("gradient 0.1, should be 0" in report.headline) != kept
+
+
 class OfKept(Ignoring):
     """Its mean of no target is NaN."""
 
