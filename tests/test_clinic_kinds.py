@@ -5,6 +5,7 @@ public repositories call a focal loss and is not quite.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -45,6 +46,12 @@ def true_log(z, t):
 def of_classes(z, t, power=2.0):
     log_p = true_log(z, t)
     return -((1 - log_p.exp()) ** power) * log_p
+
+
+def column(p, t):
+    """Probabilities, and targets of shape (N, 1) only."""
+    p = p.gather(1, t).squeeze(1)
+    return -((1 - p) ** 2 * p.log()).sum()
 
 
 # Claims --------------------------------------------------------------------
@@ -132,6 +139,11 @@ def test_a_claim_that_is_kept_conforms_and_another_fails(
         ({"scale": "large"}, "scale must be a number"),
         ({"divisor": 3, "reduction": "mean"}, "beside a divisor"),
         ({"smoothing": 1.5}, "smoothing must lie in"),
+        ({"smoothing": "some"}, "smoothing must be a number"),
+        ({"takes": "scores"}, "takes must be one of 'logits', 'probab"),
+        ({"takes": None}, "takes must be one of"),
+        ({"ignore_index": "none"}, "ignore_index must be an integer"),
+        ({"seed": -1}, "seed must be >= 0"),
     ],
 )
 def test_claims_that_cannot_be_kept(claims, message):
@@ -197,6 +209,50 @@ def test_ignored_targets_may_be_any_number(task, index):
         assert_conforms(
             counted, gamma=2, alpha=None, task=task, ignore_index=index
         )
+
+
+def of_probabilities(p, y, power=2.0, low=0.0):
+    p_t = torch.where(y > 0, p, 1 - p).clamp(min=low)
+    return -((1 - p_t) ** power * p_t.log()).mean()
+
+
+def by_torch(p, y):
+    ce = F.binary_cross_entropy(p, y, reduction="none")
+    return ((1 - (-ce).exp()) ** 2 * ce).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        (of_probabilities, B),
+        (by_torch, B),
+        (column, M),
+        (of_probabilities, L),
+    ],
+)
+def test_a_loss_may_claim_to_take_probabilities(loss, task):
+    claims = {"task": task, "gamma": 2, "alpha": None}
+    if loss is column:
+        claims["reduction"] = "sum"
+    report = examine(loss, **claims, takes="probabilities")
+    assert report.conforms and "of probabilities" in str(report), report
+    assert "half precision works" in report.risks, report
+    assert_conforms(loss, **claims, takes="probabilities")
+    for takes in ({}, {"takes": "logits"}):
+        report = examine(loss, **claims, **takes)
+        assert "takes probabilities" in report.names, report
+
+
+def test_a_claim_of_probabilities_hides_no_other_mistake():
+    how = {"task": B, "gamma": 2, "alpha": None, "takes": "probabilities"}
+    report = examine(partial(of_probabilities, low=1e-4), **how)
+    assert report.names == ("p_t clipped",), report
+    report = examine(partial(of_probabilities, power=3), **how)
+    assert report.names == ("gamma is 3",), report
+    report = examine(weighted(1, 1), **how)
+    assert report.names == ("takes logits",) and not report.conforms
+    report = examine(with_dice_of_probabilities, **how)
+    assert report.verdict == "unknown" and report.form.probabilities
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -266,12 +322,6 @@ class Bare(torch.nn.Module):
 
     def forward(self, z, t):
         return of_classes(z, t).mean()
-
-
-def column(p, t):
-    """Probabilities, and targets of shape (N, 1) only."""
-    p = p.gather(1, t).squeeze(1)
-    return -((1 - p) ** 2 * p.log()).sum()
 
 
 @pytest.mark.parametrize(
@@ -535,6 +585,11 @@ def test_what_has_no_name_gets_none_and_is_described(loss, task):
     assert not report.names and not report.conforms, report
     told = dict(report.facts)
     assert any("exponent" in name for name in told)
+
+
+def with_dice_of_probabilities(p, y):
+    dice = (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
+    return of_probabilities(p, y) + 1 - dice
 
 
 def test_a_class_of_its_own_power_is_described_by_it():

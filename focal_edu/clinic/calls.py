@@ -84,6 +84,7 @@ FORMS = (
     Form("binary", column=True, integer=True),
     Form("multi-label", integer=True),
     Form("binary", probabilities=True),
+    Form("multi-label", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),
     Form("multi-class", one_hot=True, probabilities=True),
     Form("multi-class", column=True, integer=True, probabilities=True),

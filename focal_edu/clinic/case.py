@@ -7,6 +7,7 @@ import numpy as np
 
 from . import batches
 from .calls import Refusal, ask, ask_each
+from .report import RISK
 
 FAR = (0.02, 1e-5)  # relative differences that are worth showing, in turn
 
@@ -17,6 +18,14 @@ class Case:
 
     subject: object
     claims: object
+
+    @property
+    def broken_far_out(self):
+        """What it is to break at extreme logits.
+
+        No failure of a loss of probabilities, which have rounded there.
+        """
+        return RISK if self.claims.probabilities else False
 
     def truth(self, batch, **changes):
         """The focal loss of each example; `changes` to what is claimed."""

@@ -24,6 +24,7 @@ class Claims:
     reduction: object
     classes: int
     scale: float = 1.0
+    probabilities: bool = False
     one_number: float | None = None
     form: Variant | None = None
     numbers: dict = field(default_factory=dict, compare=False)
@@ -62,6 +63,8 @@ class Claims:
         shown = [self.task, f"γ = {self.gamma:g}", f"α = {show(alpha)}"]
         if self.scale != 1:
             shown.append(f"scale {self.scale:.6g}")
+        if self.probabilities:
+            shown.append("of probabilities")
         if self.sigmoids:
             shown.append("a sigmoid for each class")
         elif self.form:

@@ -32,6 +32,7 @@ def examine(
     gamma=GUESS,
     alpha=GUESS,
     reduction=GUESS,
+    takes="logits",
     weights=None,
     scale=1.0,
     divisor=None,
@@ -52,6 +53,9 @@ def examine(
         `focal_edu.FocalLoss`. What is not given is read from the loss's
         attributes and defaults, else measured. The reduction may also be
         the name of one in `VARIANTS`.
+    takes : "logits" or "probabilities", default "logits"
+        Where probabilities are claimed, it is a risk, and no failure, that
+        the loss breaks once they have rounded to 0 or 1.
     weights : (float, float), optional
         Of positives and of negatives, in place of α.
     scale : float, optional
@@ -87,6 +91,7 @@ def examine(
         gamma=gamma,
         alpha=alpha,
         reduction=reduction,
+        takes=takes,
         weights=weights,
         scale=scale,
         divisor=divisor,
@@ -105,6 +110,8 @@ def _report(loss, said):
     groups, trouble = subjects(loss, said)
     if not groups:
         return Report("refused", trouble=trouble, title=title)
+    for group in groups:  # what takes what is claimed first
+        group.sort(key=lambda s: s.form.probabilities != said.probabilities)
     found = explain(loss, groups, said)
     names = extreme_names(found)
     case = Case(found.subject, found.claims)

@@ -8,7 +8,11 @@ from . import weights
 from .claims import Claims
 from .models import fits, models
 from .names import RIGHT, SYMBOLS, Variant, named
-from .names.inputs import TAKES_PROBABILITIES, TAKES_TARGETS_FIRST
+from .names.inputs import (
+    TAKES_LOGITS,
+    TAKES_PROBABILITIES,
+    TAKES_TARGETS_FIRST,
+)
 from .said import read_from, unset
 
 ALIKE = ("alpha to both", "alpha to every class")
@@ -118,7 +122,11 @@ def _named(subject, model, known, said):
     if model.overwritten:
         first += (named("alpha overwritten"),)
     names = (*first, *names, *_reduction_names(model, known.reduction))
-    names += (TAKES_PROBABILITIES,) * subject.form.probabilities
+    if subject.form.probabilities != known.probabilities:
+        squashes = (
+            TAKES_LOGITS if known.probabilities else TAKES_PROBABILITIES
+        )
+        names += (squashes,)
     names += (TAKES_TARGETS_FIRST,) * subject.form.exchanged
     known = replace(known, gamma=gamma, alpha=alpha)
     if unset(known.reduction) and isinstance(model.reduction, str):
@@ -214,6 +222,7 @@ def _claims(subject, known, said=None, names=(), form=None, numbers=None):
         usual if unset(known.reduction) else known.reduction,
         subject.labels.classes,
         known.scale,
+        probabilities=known.probabilities,
         form=form,
         numbers=numbers or {},
         ignore_index=None if unset(ignored) else ignored,

@@ -10,9 +10,10 @@ import torch
 
 from . import batches, rules
 from .calls import Refusal, ask_each
-from .names import EXTREME, VARIANTS
+from .names import EXTREME, VARIANTS, named
 
 FARTHEST = (110, 150)
+ROUNDED = named("log of a rounded probability")
 SIGNS = np.array([1, -1, 1, -1, 1, -1])
 
 
@@ -51,7 +52,9 @@ def extreme_names(explanation):
         parts = {v.part: _with_numbers(v, numbers) for v in extra}
         made = model.loss(**parts)
         if all(_agree(made, subject, *case) for case in cases):
-            return _exchanged(explanation.names, extra, numbers)
+            names = _exchanged(explanation.names, extra, numbers)
+            claimed = explanation.claims.probabilities
+            return tuple(n for n in names if not (claimed and n == ROUNDED))
     return explanation.names
 
 

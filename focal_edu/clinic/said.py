@@ -8,7 +8,14 @@ from numbers import Integral, Real
 
 import torch
 
-from ..validate import TASKS, check_alpha, check_class_alpha, check_gamma
+from ..validate import (
+    TASKS,
+    check_alpha,
+    check_choice,
+    check_class_alpha,
+    check_gamma,
+    check_integer,
+)
 from .calls import fresh
 from .names import REDUCTIONS, VARIANTS
 
@@ -27,6 +34,7 @@ class Said:
     gamma: object = GUESS
     alpha: object = GUESS
     reduction: str = GUESS
+    takes: str = "logits"
     scale: float = 1.0
     smoothing: object = GUESS
     ignore_index: object = GUESS
@@ -36,6 +44,11 @@ class Said:
     def made(self, name):
         """Whether a claim was made, one way or the other."""
         return not unset(getattr(self, name))
+
+    @property
+    def probabilities(self):
+        """Whether the loss is said to take probabilities, not logits."""
+        return self.takes == "probabilities"
 
 
 def unset(claim):
@@ -49,6 +62,7 @@ def check_claims(
     gamma,
     alpha,
     reduction,
+    takes,
     weights,
     scale,
     divisor,
@@ -62,6 +76,7 @@ def check_claims(
     """
     if not unset(task) and task not in TASKS:
         raise ValueError(f"task must be one of {TASKS}, got {task!r}")
+    check_choice("takes", takes, ("logits", "probabilities"))
     scale = _positive("scale", scale)
     if weights is not None:
         if not unset(alpha):
@@ -94,13 +109,16 @@ def check_claims(
     gamma = gamma if isinstance(gamma, str) else check_gamma(gamma)
     if isinstance(gamma, str) and not unset(gamma):
         raise TypeError(f"gamma must be a number, got {gamma!r}")
-    if not unset(smoothing) and not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing must lie in [0, 1), got {smoothing}")
+    smoothing = smoothing if unset(smoothing) else _share(smoothing)
+    if not unset(ignore_index) and ignore_index is not None:
+        check_integer("ignore_index", ignore_index)
+    check_integer("seed", seed, 0)
     return Said(
         task,
         gamma,
         _alpha(alpha, task),
         reduction,
+        takes,
         scale,
         smoothing,
         ignore_index,
@@ -166,12 +184,11 @@ def ignore_index(loss, said):
 
     An attribute that is −100, as PyTorch has it by default, says nothing.
     """
-    value, missing = said.ignore_index, None
-    if unset(value):
-        value, missing = _read(loss, "ignore_index"), GUESS
-        value = None if value == -100 else value
+    if said.made("ignore_index"):
+        return said.ignore_index
+    value = _read(loss, "ignore_index")
     is_index = isinstance(value, Integral) and not isinstance(value, bool)
-    return int(value) if is_index else missing
+    return int(value) if is_index and value != -100 else GUESS
 
 
 def _positive(name, number):
@@ -179,6 +196,15 @@ def _positive(name, number):
         raise TypeError(f"{name} must be a number, got {number!r}")
     if not 0 < number < float("inf"):
         raise ValueError(f"{name} must be finite and > 0, got {number}")
+    return float(number)
+
+
+def _share(number):
+    """The share of label smoothing, or an error."""
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"smoothing must be a number, got {number!r}")
+    if not 0 <= number < 1:
+        raise ValueError(f"smoothing must lie in [0, 1), got {number}")
     return float(number)
 
 
@@ -220,9 +246,10 @@ def _read_gamma(loss):
 
 
 def _read_smoothing(loss):
-    share = _read(loss, "label_smoothing")
-    known = isinstance(share, Real) and 0 <= share < 1
-    return float(share) if known else GUESS
+    try:
+        return _share(_read(loss, "label_smoothing"))
+    except (TypeError, ValueError):
+        return GUESS
 
 
 def _read_alpha(loss, task):

@@ -11,6 +11,13 @@ TAKES_PROBABILITIES = Variant(
     "infinite or NaN once one of them rounds to 0 or 1",
     "mkocabas/focal-loss-keras#17",
 )
+TAKES_LOGITS = Variant(
+    "takes logits",
+    "input",
+    None,
+    "the focal loss of logits, which it squashes itself",
+    "given probabilities it squashes them again",
+)
 TAKES_TARGETS_FIRST = Variant(
     "takes targets first",
     "input",
