@@ -24,7 +24,7 @@ def load(name):
     wall time and what else the experiment says of itself. What was recorded
     since late November 2026 has ``cpu_seconds`` as well.
     """
-    return json.loads((DATA / f"{name}.json").read_text())
+    return json.loads((DATA / f"{name}.json").read_text("utf-8"))
 
 
 class Recording:

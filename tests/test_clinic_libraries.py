@@ -9,14 +9,14 @@ import nbformat
 import pytest
 import torch
 
+from focal_edu import recorded
 from focal_edu.clinic import VARIANTS, examine
-from focal_edu.clinic.libraries import record
 from focal_edu.clinic.properties import PROPERTIES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import survey_libraries as libraries
 
-KEPT = record()
+KEPT = recorded.load("libraries")
 NAMES = {variant.name for variant in VARIANTS}
 NAMES |= {"takes probabilities", "takes targets first"}
 CONVENTIONS = {"sigmoids", "softmax", "one against rest"}

@@ -211,6 +211,26 @@ def test_a_buffer_is_not_left_behind():
     assert examine(Registered()).conforms
 
 
+def of_batches(x, y):
+    """Refuses a batch of one, as a loss that normalises may."""
+    if len(x) == 1:
+        raise ValueError("expected more than 1 value")
+    return by_softplus(x, y).mean()
+
+
+def test_one_cause_is_said_once():
+    report = examine(of_batches, task="binary", gamma=2, alpha=None)
+    cause = "given one example it raised ValueError: expected more than 1"
+    assert report.headline.count("expected") == 1, report
+    assert f"and {len(report.failing) - 1} more ({cause}" in report.headline
+    html = report._repr_html_()
+    assert f"{report}".count(cause) == html.count(cause) == 2
+    assert f"{report}".count("refused") == 2  # in float32 and in half
+    assert len(report.failing) == 8
+    for name in report.failing:
+        assert name in f"{report}" and escape(name) in html
+
+
 def test_an_answer_that_changes_is_said_first():
     report = examine(stateful(), gamma=2)
     assert "same answer twice" in report.failing

@@ -12,7 +12,7 @@ from autograd import grad
 
 from focal_edu import benchmark, detector, recorded
 from focal_edu.accuracy import examine_sigmoid, outcomes
-from focal_edu.clinic import build, examine, libraries
+from focal_edu.clinic import build, examine
 from focal_edu.exercises import lesson_11
 from focal_edu.exercises.questions import Choice
 from focal_edu.gradients import gradient_crossing, gradient_ratio
@@ -306,7 +306,7 @@ def test_the_mistake_that_ranks_worst_is_the_recorded_one():
 def test_kornia_s_softmax_quietens_all_but_class_0():
     (row,) = (
         row
-        for row in libraries.record()["verdicts"]
+        for row in recorded.load("libraries")["verdicts"]
         if row["call"] == "focal_loss(alpha=0.25)"
     )
     assert "1 - alpha to class 0" in row["names"]

@@ -5,18 +5,52 @@ PyTorch is enough (``pip install --no-deps``), and
 
     PYTHONPATH=. python tools/survey_libraries.py
 
-writes the verdicts on those it finds to `focal_edu/clinic/libraries.json`.
+writes the verdicts on those it finds to `focal_edu/data/libraries.json`.
 """
 
+import importlib
+import importlib.util
 import json
+import sys
+import types
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import torch
 
 from focal_edu.clinic import examine
-from focal_edu.clinic.libraries import BARE_VISION, RECORD, load
+from focal_edu.recorded import DATA
+
+RECORD = DATA / "libraries.json"
+
+
+def load(module, bare=()):
+    """Return a module, imported whole, or else only the files that it needs.
+
+    `bare` names the packages around it that can be left empty.
+    """
+    try:
+        return importlib.import_module(module)
+    except (ImportError, RuntimeError):
+        if not bare:
+            raise
+    for name in bare:
+        package = types.ModuleType(name)
+        package.__path__ = [str(_folder(name))]
+        sys.modules[name] = package
+    return importlib.import_module(module)
+
+
+def _folder(name):
+    top, *rest = name.split(".")
+    if top in sys.modules:
+        return Path(sys.modules[top].__path__[0], *rest)
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        raise ImportError(f"no package {top}")
+    return Path(spec.submodule_search_locations[0], *rest)
 
 
 @dataclass(frozen=True)
@@ -90,6 +124,7 @@ SMP = (
 )
 MONAI = "monai", "monai.losses.focal_loss", "FocalLoss"
 TORCH = "focal-loss-torch", "focal_loss", "FocalLoss"
+BARE_VISION = {"bare": ("torchvision", "torchvision.ops")}
 BARE_SMP = {"bare": ("segmentation_models_pytorch",)}
 WEIGHTS = (0.25, 0.75, 0.75)
 

@@ -105,10 +105,14 @@ class Answer:
     dtype: torch.dtype
 
     @property
-    def finite(self):
-        return bool(
-            np.isfinite(self.value).all() and np.isfinite(self.gradient).all()
-        )
+    def bad(self):
+        """The first number that is not finite, and of what; "" if all are."""
+        for what in ("value", "gradient"):
+            array = getattr(self, what)
+            wrong = array[~np.isfinite(array)]
+            if wrong.size:
+                return f"{what} {wrong[0]:g}"
+        return ""
 
 
 def fresh(loss, dtype=None):
@@ -182,10 +186,13 @@ def ask(loss, form, logits, targets, dtype=None):
 def ask_each(loss, form, logits, targets, dtype=None):
     """Return the `Answer` on each example, each a batch of its own."""
     dtype = dtype or form.dtype
-    answers = [
-        ask(fresh(loss, dtype), form, x, y, dtype)
-        for x, y in zip(_rows(logits), _rows(targets), strict=True)
-    ]
+    try:
+        answers = [
+            ask(fresh(loss, dtype), form, x, y, dtype)
+            for x, y in zip(_rows(logits), _rows(targets), strict=True)
+        ]
+    except Refusal as refusal:
+        raise Refusal(f"given one example {refusal}") from None
     return Answer(
         np.array([answer.value.sum() for answer in answers]),
         np.concatenate([answer.gradient for answer in answers]),

@@ -36,6 +36,18 @@ class Claims:
         """Whether each class has a sigmoid of its own."""
         return self.form is not None and self.form.name == "one against rest"
 
+    @property
+    def formula(self):
+        """What it is called, within a sentence."""
+        name = "the focal loss"
+        if self.gamma == 0:
+            name = "cross entropy (γ = 0), nothing is focused"
+        if self.sigmoids:
+            return f"{name}, one against rest: a sigmoid for each class"
+        if self.form:
+            name += f" with {self.form.name}, {self.numbers['share']:g}"
+        return name
+
     @cached_property
     def loss(self):
         """This focal loss as a callable."""

@@ -11,7 +11,7 @@ from .extremes import extreme_names
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
 from .report import Finding, Report
-from .said import GUESS, check_claims, task_of, unset
+from .said import GUESS, Said, checked, task_of, unset
 from .subject import close, subjects
 
 EITHER_ORDER = (
@@ -86,40 +86,39 @@ def examine(
             "loss must be a callable of (logits, targets), got "
             f"{type(loss).__name__}"
         )
-    said = check_claims(
-        task=task,
-        gamma=gamma,
-        alpha=alpha,
-        reduction=reduction,
-        takes=takes,
-        weights=weights,
-        scale=scale,
-        divisor=divisor,
-        smoothing=smoothing,
-        ignore_index=ignore_index,
-        seed=seed,
+    said = Said(
+        task,
+        gamma,
+        alpha,
+        reduction,
+        takes,
+        scale,
+        smoothing,
+        ignore_index,
+        seed,
     )
+    said = checked(said, weights, divisor)
     with np.errstate(all="ignore"):
-        return _report(loss, said)
+        return _report(loss, replace(said, task=task_of(loss, said)))
 
 
-def _report(loss, said):
-    whole, loss = loss, getattr(loss, "_orig_mod", loss)
+def _report(whole, said):
+    loss = getattr(whole, "_orig_mod", whole)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
-    said = replace(said, task=task_of(loss, said.task))
     groups, trouble = subjects(loss, said)
     if not groups:
         return Report("refused", trouble=trouble, title=title)
     for group in groups:  # what takes what is claimed first
         group.sort(key=lambda s: s.form.probabilities != said.probabilities)
     found = explain(loss, groups, said)
-    names = extreme_names(found)
-    case = Case(found.subject, found.claims)
-    findings = tuple(_findings(case))
+    names, case = extreme_names(found), Case(found.subject, found.claims)
+    findings, shape = tuple(_findings(case)), profile(case)
     verdict = _verdict(found.agrees, names, findings)
-    notes = (SIGMOIDS,) if found.claims.sigmoids else ()
-    notes += (EITHER_ORDER,) if _either_order(found.subject) else ()
-    notes += (COMPILED,) if whole is not loss else ()
+    notes = {
+        SIGMOIDS: found.claims.sigmoids,
+        EITHER_ORDER: _either_order(found.subject),
+        COMPILED: whole is not loss,
+    }
     return Report(
         verdict,
         found.claims,
@@ -127,11 +126,11 @@ def _report(loss, said):
         names,
         findings,
         smallest_example(case) if verdict != "right" else None,
-        measured_effect(case) if verdict == "unknown" else "",
-        notes,
+        measured_effect(case, shape) if verdict == "unknown" else "",
+        tuple(note for note, holds in notes.items() if holds),
         title,
-        measurements(found),
-        profile(case),
+        tuple(measurements(found, shape)),
+        shape,
     )
 
 
@@ -174,17 +173,15 @@ def assert_conforms(
 def _findings(case):
     for name, check in PROPERTIES.items():
         try:
-            holds, seen = check(case)
+            yield Finding(name, *check(case, case.subject))
         except Refusal as refusal:
-            holds, seen = False, f"{refusal}"
-        known = holds is None or isinstance(holds, str)
-        yield Finding(name, holds if known else bool(holds), seen)
+            yield Finding(name, False, f"{refusal}")
 
 
-def _verdict(explained, names, findings):
+def _verdict(agrees, names, findings):
     if names:
         return "known"
-    if not explained:
+    if not agrees:
         return "unknown"
     failing = any(finding.fails for finding in findings)
     return "right formula" if failing else "right"

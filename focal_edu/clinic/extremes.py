@@ -20,16 +20,12 @@ SIGNS = np.array([1, -1, 1, -1, 1, -1])
 def extreme_names(explanation):
     """Return the names with those to add, or to exchange, far out."""
     model, subject = explanation.model, explanation.subject
-    if model is None or model.overwritten or model.normalised:
-        return explanation.names
-    if model.of_batches:
-        return explanation.names
-    tries = _tries(model.fit, subject.task)
-    ranges = [
-        (8, 25, subject.form.dtype),
-        (20, 80, torch.float32),
-        (*FARTHEST, torch.float32),
-    ]
+    names = explanation.names
+    if model is None or (
+        model.overwritten or model.normalised or model.of_batches
+    ):
+        return names
+    usual, numbers = subject.form.dtype, model.fit.numbers
     rng = np.random.default_rng(subject.seed + 1)
 
     def case(low, high, dtype):
@@ -37,25 +33,26 @@ def extreme_names(explanation):
         batch = batches.at_margins(subject.task, subject.labels, x_t, rng)
         return batch, dtype, subject.each(batch, dtype)
 
-    numbers = model.fit.numbers
     try:
-        cases = [case(*where) for where in ranges]
+        cases = [case(8, 25, usual)]
+        cases += [case(*far, torch.float32) for far in ((20, 80), FARTHEST)]
         if not model.fit.probability:
             numbers = numbers | {"eps": _floor(model, subject, *cases[-1])}
         if 0 < numbers.get("eps", 0) < 1e-2:
             # about the cut, where one way of cutting shows
             cut = -np.log(numbers["eps"])
-            cases.append(case(cut - 1, cut + 1, subject.form.dtype))
+            cases.append(case(cut - 1, cut + 1, usual))
     except Refusal:
-        return explanation.names
-    for extra in tries:
+        return names
+    for extra in _tries(model.fit, subject.task):
         parts = {v.part: _with_numbers(v, numbers) for v in extra}
         made = model.loss(**parts)
         if all(_agree(made, subject, *case) for case in cases):
-            names = _exchanged(explanation.names, extra, numbers)
-            claimed = explanation.claims.probabilities
-            return tuple(n for n in names if not (claimed and n == ROUNDED))
-    return explanation.names
+            names = _exchanged(names, extra, numbers)
+            break
+    if explanation.claims.probabilities:  # the rounding is not the loss's
+        names = tuple(name for name in names if name != ROUNDED)
+    return names
 
 
 def _tries(fit, task):
@@ -95,32 +92,28 @@ def _exchanged(names, extra, numbers):
     """The names with `extra`; clipping the other way takes its place."""
     for variant in extra:
         cut = [name for name in names if name.name == "p_t clipped"]
-        if variant.numbers and not cut:
-            eps = f"ε = {numbers['eps']:.3g}"
-            variant = replace(variant, detail=eps)
         if variant.numbers and cut:
             variant = replace(variant, detail=cut[0].detail)
             names = tuple(variant if name in cut else name for name in names)
-        else:
-            names = (*names, variant)
+            continue
+        if variant.numbers:
+            variant = replace(variant, detail=f"ε = {numbers['eps']:.3g}")
+        names = (*names, variant)
     return names
 
 
 def _agree(made, subject, batch, dtype, seen):
     ours = ask_each(made, subject.plain, *batch, dtype)
     rtol = 1e-3 if dtype == torch.float64 else 1e-2
+    pairs = (seen.value, ours.value), (seen.gradient, ours.gradient)
     return all(
-        np.array_equal(np.isfinite(a), np.isfinite(b))
-        and np.allclose(a[np.isfinite(a)], b[np.isfinite(b)], rtol, 1e-6)
-        for a, b in (
-            (_by_row(seen.value), _by_row(ours.value)),
-            (_by_row(seen.gradient), _by_row(ours.gradient)),
-        )
+        np.allclose(*map(_by_row, pair), rtol, 1e-6, equal_nan=True)
+        for pair in pairs
     )
 
 
 def _by_row(array):
-    """An example with any number that is not finite is not finite."""
+    """Rows, one an example; all NaN where a number is not finite."""
     rows = array.reshape(len(array), -1)
-    bad = ~np.isfinite(rows).all(axis=1, keepdims=True)
-    return np.where(bad, np.nan, rows)
+    good = np.isfinite(rows).all(axis=1, keepdims=True)
+    return np.where(good, rows, np.nan)

@@ -1,8 +1,9 @@
 """What a focal loss must do, one property a function.
 
-Each check takes a `Case` and returns whether the property holds (None: it
-could not be tested; `UNTESTED`: nor could it, though it was claimed; `RISK`:
-it fails only in a use that was not claimed) and a few words on what was seen.
+Each check takes a `Case` and its subject and returns whether the property
+holds (None: it could not be tested; `UNTESTED`: nor could it, though it was
+claimed; `RISK`: it fails only in a use that was not claimed) and a few words
+on what was seen.
 """
 
 from dataclasses import replace
@@ -11,172 +12,138 @@ import numpy as np
 import torch
 
 from .batches import usual_batch
-from .calls import Refusal, ask, fresh, in_one_line, value_of
+from .calls import Refusal, ask, in_one_line, value_of
+from .facts import broken_at
 from .report import RISK, UNTESTED, apart
 from .said import with_gamma
-from .subject import close, first_bad
+from .subject import close
 
 
-def gamma_zero_is_cross_entropy(case):
-    other = with_gamma(case.subject.loss, 0.0)
+def gamma_zero_is_cross_entropy(case, subject):
+    other = with_gamma(subject.loss, 0.0)
     if other is None:
         return None, "γ cannot be set from outside"
     try:
-        seen = ask(
-            fresh(other, case.subject.form.dtype),
-            case.subject.form,
-            *case.subject.batch,
-        )
+        seen = replace(subject, loss=other).ask(subject.batch).value
     except Refusal as refusal:
         return None, f"with γ = 0 {refusal}"
-    seen = seen.value
-    true = replace(case.claims, gamma=0.0).answer(*case.subject.batch).value
-    return close(seen, true, case.subject.rtol), _beside(seen, true)
+    true = replace(case.claims, gamma=0.0).answer(*subject.batch).value
+    return close(seen, true, subject.rtol), _worst(seen, true)
 
 
-def never_above_cross_entropy(case):
-    batch = case.subject.margins(-6, -3, -1, 0, 1, 3, 6)
+def never_above_cross_entropy(case, subject):
+    batch = subject.margins(-6, -3, -1, 0, 1, 3, 6)
     own, ce = case.own(batch), case.truth(batch, gamma=0.0)
-    above = own - ce * (1 + 10 * case.subject.rtol)
-    i = int(np.argmax(above))
-    holds = above[i] <= 0
-    return holds, f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
+    above = own - ce * (1 + 10 * subject.rtol)
+    i = np.argmax(above)
+    seen = f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
+    return bool(above[i] <= 0), seen
 
 
-def ratio_is_the_modulating_factor(case):
+def ratio_is_the_modulating_factor(case, subject):
     x_t = np.log(9), -np.log(9), 1.2, -0.7
-    batch = case.subject.margins(*x_t)
+    batch = subject.margins(*x_t)
     ce = case.truth(batch, gamma=0.0)
-    ratio = _quotient(case.own(batch), ce)
-    true = _quotient(case.truth(batch), ce)
-    worst = np.argmax(np.nan_to_num(np.abs(ratio - true), nan=np.inf))
-    p_t = 1 / (1 + np.exp(-x_t[int(worst) * len(x_t) // len(ratio)]))
-    where = f" at p_t = {p_t:.2g}, without weights"
-    same = close(ratio, true, 10 * case.subject.rtol)
-    return same, _worst(ratio, true) + where
+    ratio, true = (_quotient(f(batch), ce) for f in (case.own, case.truth))
+    worst = x_t[_furthest(ratio, true) * len(x_t) // len(ratio)]
+    where = f" at p_t = {1 / (1 + np.exp(-worst)):.2g}, without weights"
+    same, seen = _agree(subject, ratio, true)
+    return same, seen + where
 
 
-def labels_are_alike(case):
-    if len(case.subject.labels.used) < case.claims.classes:
+def labels_are_alike(case, subject):
+    if len(subject.labels.used) < case.claims.classes:
         return None, "a class is ignored"
-    logits, targets = case.subject.margins(-2, 0.4, 1.5)
-    if case.subject.form.task == "multi-class":
-        turned = np.roll(logits, 1, axis=1)
-        other = turned, (targets + 1) % case.claims.classes
-    else:
-        other = -logits, 1 - targets
+    logits, targets = subject.margins(-2, 0.4, 1.5)
+    turned = -logits, 1 - targets
+    if subject.task == "multi-class":
+        turned = np.roll(logits, 1, 1), (targets + 1) % case.claims.classes
     first, second = (
-        _quotient(
-            case.own(b) * case.truth(b, alpha=None),
-            case.truth(b),
-        )
-        for b in ((logits, targets), other)
+        _quotient(case.own(b) * case.truth(b, alpha=None), case.truth(b))
+        for b in ((logits, targets), turned)
     )
     known = np.isfinite(first) & np.isfinite(second)
     if not known.any():
         return None, "a class has no weight"
-    first, second = first[known], second[known]
-    same = close(first, second, 10 * case.subject.rtol)
-    return same, _worst(first, second, "; with the label turned")
+    word = "; with the label turned"
+    return _agree(subject, first[known], second[known], word)
 
 
-def gradient_is_the_closed_form(case):
-    true = case.claims.answer(*case.subject.batch).gradient
-    seen = case.subject.answer.gradient
-    return close(seen, true, 10 * case.subject.rtol), _worst(seen, true)
+def gradient_is_the_closed_form(case, subject):
+    true = case.claims.answer(*subject.batch).gradient
+    return _agree(subject, subject.answer.gradient, true)
 
 
-def alpha_is_the_paper_s(case):
-    batch = case.subject.margins(0.0)
-    measured = case.own(batch) / case.truth(batch, alpha=None)
+def alpha_is_the_paper_s(case, subject):
+    batch, easier = subject.margins(0.0), subject.margins(1.5)
+    measured, again = (
+        case.own(b) / case.truth(b, alpha=None) for b in (batch, easier)
+    )
     claimed = case.truth(batch) / case.truth(batch, alpha=None)
-    seen = _weights(batch, measured)
+    seen = _weights(subject, batch[1], measured)
     if case.claims.one_number is not None:
         number, classes = case.claims.one_number, case.claims.classes
         return False, f"one number, {number:g}, for {classes} classes: {seen}"
-    easier = case.subject.margins(1.5)
-    again = case.own(easier) / case.truth(easier, alpha=None)
     if not close(measured, again, 1e-3):
         return None, "loss / CE is not a weight times (1 − p_t)^γ"
-    same = close(measured, claimed, 10 * case.subject.rtol)
-    beside = f"{seen}; {_worst(measured, claimed)}"
-    return same, seen if same else beside
+    same, worst = _agree(subject, measured, claimed)
+    return same, f"{seen}; {worst}"
 
 
-def average_is_the_one_claimed(case):
-    value, true = (
-        case.subject.answer.value,
-        case.claims.answer(*case.subject.batch),
-    )
-    own, ideal = case.own(case.subject.batch), case.truth(case.subject.batch)
-    if value.shape != true.value.shape:
-        return False, f"shape {value.shape}, not {true.value.shape}"
+def average_is_the_one_claimed(case, subject):
+    own, ideal = case.own(subject.batch), case.truth(subject.batch)
+    value = subject.answer.value
+    true = case.claims.answer(*subject.batch).value
+    if value.shape != true.shape:
+        return False, f"shape {value.shape}, not {true.shape}"
     if value.shape:
-        each = value if value.ndim == 1 else value.mean(1)
-        return close(each, own, 10 * case.subject.rtol), _worst(each, own)
+        each = value.reshape(len(value), -1).sum(1) / case.outputs
+        return _agree(subject, each, own)
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
-    even = close(
-        ratio, np.full_like(ratio, ratio[:1]), 10 * case.subject.rtol
-    )
+    even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)
     if not (ratio.size and even and value.any()):
         return None, "its single examples differ from the focal loss"
-    labels = (
-        1 if case.claims.sigmoids else case.subject.batch[1].size // len(own)
-    )
-    whole = ratio[0] * ideal.sum() * labels
-    divisor, expected = whole / value, ideal.sum() * labels / true.value
-    seen = "the sum is divided by {}, not {}".format(
-        *apart(divisor, expected)
-    )
-    return close(divisor, expected, 10 * case.subject.rtol), seen
+    total = ideal.sum() * case.outputs
+    divisor, expected = ratio[0] * total / value, total / true
+    seen = "the sum is divided by {}, not {}"
+    seen = seen.format(*apart(divisor, expected))
+    return close(divisor, expected, 10 * subject.rtol), seen
 
 
-def examples_do_not_mix(case):
-    moved, after = case.subject.moved
-    claimed = [
-        case.claims.answer(*batch).gradient[1:]
-        for batch in (case.subject.batch, moved)
-    ]
-    if not close(*claimed, 1e-6):
+def examples_do_not_mix(case, subject):
+    moved, after = subject.moved
+    claimed = (case.claims.answer(*b) for b in (subject.batch, moved))
+    if not close(*(answer.gradient[1:] for answer in claimed), 1e-6):
         return None, "the average claimed mixes them"
-    same = close(
-        case.subject.answer.gradient[1:],
-        after.gradient[1:],
-        10 * case.subject.rtol,
-    )
+    before = subject.answer.gradient
+    same = close(before[1:], after.gradient[1:], 10 * subject.rtol)
     return same, "one example's logit changes the others' gradients"
 
 
-def hard_examples_keep_their_slope(case):
+def hard_examples_keep_their_slope(case, subject):
     far, near = (
-        case.subject.each(case.subject.margins(x)).gradient
-        for x in (-30, -15)
+        np.abs(subject.each(subject.margins(x_t)).gradient).sum()
+        for x_t in (-30, -15)
     )
-    far, near = np.abs(far).sum(), np.abs(near).sum()
     if not near > 0:
         return False, "none of it left at p_t = 3e-7"
-    ratio = far / near
-    if 0.9 < ratio < 1.1:
-        return True, ""
-    return case.broken_far_out, f"{ratio:.2g} of it left at p_t = 1e-13"
+    seen = f"{far / near:.2g} of it left at p_t = 1e-13"
+    return 0.9 < far / near < 1.1 or case.broken_far_out, seen
 
 
-def finite_in_single_precision(case):
-    for sign in (-1, 1):
-        bad = first_bad(case.subject, sign, torch.float32)
-        if bad:
-            return case.broken_far_out, bad
-    return True, ""
+def finite_in_single_precision(case, subject):
+    bad = broken_at(subject, torch.float32)
+    return case.broken_far_out if bad else True, bad
 
 
-def finite_at_gamma_one_half(case):
-    other = with_gamma(case.subject.loss, 0.5)
+def finite_at_gamma_one_half(case, subject):
+    other = with_gamma(subject.loss, 0.5)
     if other is None and case.claims.gamma != 0.5:
         return None, "γ cannot be set from outside"
-    other = replace(case.subject, loss=other or case.subject.loss)
+    other = replace(subject, loss=other or subject.loss)
     try:
-        holds, seen = finite_in_single_precision(replace(case, subject=other))
+        holds, seen = finite_in_single_precision(case, other)
     except Refusal as refusal:
         return None, f"with γ = 0.5 {refusal}"
     if holds is False and not 0 < case.claims.gamma < 1:
@@ -184,9 +151,9 @@ def finite_at_gamma_one_half(case):
     return holds, seen
 
 
-def second_derivative_is_finite(case):
-    leaf, given = case.subject.inputs(case.subject.margins(-30, -2, 0, 2, 30))
-    value = value_of(case.subject.copy(), *given)
+def second_derivative_is_finite(case, subject):
+    leaf, given = subject.inputs(subject.margins(-30, -2, 0, 2, 30))
+    value = value_of(subject.copy(), *given)
     try:
         (first,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
         (second,) = torch.autograd.grad((first**2).sum(), leaf)
@@ -195,20 +162,25 @@ def second_derivative_is_finite(case):
     return bool(second.isfinite().all()), "it is not finite"
 
 
-def same_answer_twice(case):
-    copy = case.subject.copy()
-    first = ask(copy, case.subject.form, *case.subject.batch)
-    ask(copy, case.subject.form, *case.subject.margins(0.0, 1.0, -1.0))
-    again = ask(copy, case.subject.form, *case.subject.batch)
-    same = np.array_equal(first.value, again.value, equal_nan=True)
-    return bool(same), _beside(again.value, first.value, ", then")
+def same_answer_twice(case, subject):
+    copy = subject.copy()
+    first, _, again = (
+        ask(copy, subject.form, *batch).value
+        for batch in (
+            subject.batch,
+            subject.margins(0.0, 1.0, -1.0),
+            subject.batch,
+        )
+    )
+    same = np.array_equal(first, again, equal_nan=True)
+    return bool(same), _worst(again, first, ", then")
 
 
-def inputs_are_untouched(case):
-    _, given = case.subject.inputs(case.subject.batch)
+def inputs_are_untouched(case, subject):
+    _, given = subject.inputs(subject.batch)
     before = [tensor.detach().clone() for tensor in given]
-    value_of(case.subject.copy(), *given)
-    names = ("logits", "targets")[:: -1 if case.subject.form.exchanged else 1]
+    value_of(subject.copy(), *given)
+    names = ("logits", "targets")[:: -1 if subject.form.exchanged else 1]
     changed = [
         name
         for name, a, b in zip(names, before, given, strict=True)
@@ -217,53 +189,43 @@ def inputs_are_untouched(case):
     return not changed, f"it writes to its {' and '.join(changed)}"
 
 
-def half_precision_works(case):
+def half_precision_works(case, subject):
+    near = subject.margins(-9, 9)
+    subject.each(near)  # a refusal of one example says nothing of halves
     for dtype in (torch.bfloat16, torch.float16):
         try:
-            answer = case.subject.ask(case.subject.batch, dtype)
-            far = case.subject.each(case.subject.margins(-9, 9), dtype)
+            value = subject.ask(subject.batch, dtype).value
+            bad = subject.each(near, dtype).bad
         except Refusal as refusal:
             return False, f"{dtype}: {refusal}"
-        if not close(answer.value, case.subject.answer.value, 0.1):
-            return False, f"{dtype}: " + _beside(
-                answer.value, case.subject.answer.value
-            )
-        for what in ("value", "gradient"):
-            wrong = getattr(far, what)
-            wrong = wrong[~np.isfinite(wrong)]
-            if wrong.size:
-                bad = case.broken_far_out
-                return bad, f"{dtype}: {what} {wrong[0]:g} at a logit of 9"
-    far = [first_bad(case.subject, sign, torch.float16) for sign in (-1, 1)]
-    if any(far):
-        return RISK, "torch.float16: " + "; ".join(filter(None, far))
-    return True, ""
+        if not close(value, subject.answer.value, 0.1):
+            return False, f"{dtype}: {_worst(value, subject.answer.value)}"
+        if bad:
+            return case.broken_far_out, f"{dtype}: {bad} at a logit of 9"
+    bad = broken_at(subject, torch.float16)
+    return RISK if bad else True, f"torch.float16: {bad}"
 
 
-def finite_without_positives(case):
-    if case.subject.task == "multi-class":
+def finite_without_positives(case, subject):
+    if subject.task == "multi-class":
         return None, "asked of losses with positives and negatives"
-    logits, targets = case.subject.batch
-    try:
-        answer = case.subject.ask((logits, np.zeros_like(targets)))
-    except Refusal as refusal:
-        return False, f"{refusal}"
-    value = answer.value.sum()
-    huge = np.abs(value) > 1000 * np.abs(case.subject.answer.value.sum())
-    return answer.finite and not huge, f"{value:g} on a batch without any"
+    logits, targets = subject.batch
+    answer = subject.ask((logits, np.zeros_like(targets)))
+    value, usual = answer.value.sum(), subject.answer.value.sum()
+    huge = np.abs(value) > 1000 * np.abs(usual)
+    seen = f"{value:g} on a batch without any"
+    return not (answer.bad or huge), seen
 
 
 def _quotient(value, weight):
     """value / weight, and NaN where nothing is weighted."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weight > 0, value / weight, np.nan)
+    return np.where(weight > 0, value / weight, np.nan)
 
 
-def _beside(seen, true, word=", should be"):
-    if np.size(seen) != 1 or np.size(true) != 1:
-        return _worst(seen, true)
-    one, other = apart(float(np.sum(seen)), float(np.sum(true)))
-    return f"{one}{word} {other}"
+def _furthest(seen, true):
+    """Which number is furthest off."""
+    off = np.abs(np.ravel(seen) - np.ravel(true))
+    return int(np.argmax(np.nan_to_num(off, nan=np.inf)))
 
 
 def _worst(seen, true, word=", should be"):
@@ -271,16 +233,21 @@ def _worst(seen, true, word=", should be"):
     seen, true = np.ravel(seen), np.ravel(true)
     if seen.shape != true.shape:
         return f"{seen.size} numbers, not {true.size}"
-    i = int(np.argmax(np.nan_to_num(np.abs(seen - true), nan=np.inf)))
+    i = _furthest(seen, true)
     one, other = apart(seen[i], true[i])
     return f"{one}{word} {other}"
 
 
-def _weights(batch, measured):
+def _agree(subject, seen, true, word=", should be"):
+    """Whether they agree, and how far they are from it."""
+    return close(seen, true, 10 * subject.rtol), _worst(seen, true, word)
+
+
+def _weights(subject, targets, measured):
     """The weight of each class as it was measured."""
-    targets = batch[1] if batch[1].ndim == 1 else batch[1][:, 0]
-    seen = {int(t): measured[targets == t][0] for t in sorted(set(targets))}
-    if (len(seen) == 2 and batch[0].ndim == 1) or batch[1].ndim == 2:
+    label = targets.reshape(len(targets), -1)[:, 0]
+    seen = {int(t): measured[label == t][0] for t in sorted(set(label))}
+    if subject.task != "multi-class":
         return f"positives get {seen[1]:.3g}, negatives {seen[0]:.3g}"
     return "classes get " + ", ".join(f"{w:.3g}" for w in seen.values())
 
@@ -288,47 +255,43 @@ def _weights(batch, measured):
 # In another use: shapes, images, ignored targets, devices ----------------
 
 
-def column_against_vector(case):
-    if case.subject.form.task != "binary":
+def column_against_vector(case, subject):
+    if subject.task != "binary":
         return None, "a trap for binary losses"
-    _, (logits, targets) = case.subject.inputs(case.subject.batch)
+    _, (logits, targets) = subject.inputs(subject.batch)
     try:
         value = value_of(
-            case.subject.copy(), logits.reshape(-1, 1), targets.reshape(-1)
+            subject.copy(), logits.reshape(-1, 1), targets.reshape(-1)
         )
     except Refusal:
         return True, "refused"
-    n, seen = len(logits), value.detach().double().numpy()
-    if seen.size == n * n:
-        return RISK, f"{n} examples give {n} × {n} losses: check shapes"
-    good = seen.size == case.subject.answer.value.size and close(
-        seen.ravel(), case.subject.answer.value.ravel(), case.subject.rtol
-    )
-    seen = f"{n} examples are averaged over {n} × {n} pairs: check shapes"
-    return True if good else RISK, seen
+    n, seen = len(logits), value.detach().double().numpy().ravel()
+    if close(seen, subject.answer.value.ravel(), subject.rtol):
+        return True, ""
+    return RISK, f"{n} examples give {n} × {n} losses: check shapes"
 
 
-def tensors_move_with_the_module(case):
-    if not isinstance(case.subject.loss, torch.nn.Module):
+def tensors_move_with_the_module(case, subject):
+    if not isinstance(subject.loss, torch.nn.Module):
         return None, "not a module"
     plain = [
         name
-        for name, value in vars(case.subject.loss).items()
+        for name, value in vars(subject.loss).items()
         if isinstance(value, torch.Tensor) and value.ndim
     ]
-    if not plain or _runs_on_meta(case, []):
+    if not plain or _runs_on_meta(subject, []):
         return True, ""
-    if not _runs_on_meta(case, plain):
+    if not _runs_on_meta(subject, plain):
         return None, "could not be run on another device"
     return False, f"{plain[0]} is no buffer: .to(device) leaves it behind"
 
 
-def _runs_on_meta(case, moved_by_hand):
+def _runs_on_meta(subject, moved_by_hand):
     """Whether it runs with everything on PyTorch's device without data."""
-    module = case.subject.copy().to("meta")
+    module = subject.copy().to("meta")
     for name in moved_by_hand:
         setattr(module, name, getattr(module, name).to("meta"))
-    _, given = case.subject.inputs(case.subject.batch)
+    _, given = subject.inputs(subject.batch)
     try:
         value_of(module, *(tensor.to("meta") for tensor in given))
     except Refusal:
@@ -336,24 +299,21 @@ def _runs_on_meta(case, moved_by_hand):
     return True
 
 
-def images_count_as_their_pixels(case):
-    task, classes = case.subject.form.task, case.claims.classes
-    if task == "multi-label" or case.subject.form.map:
+def images_count_as_their_pixels(case, subject):
+    if subject.task == "multi-label" or subject.form.map:
         return None, "asked of losses of one label, in batches of examples"
-    batch = usual_batch(
-        task, case.subject.labels, case.subject.rng, 4 * (classes + 1)
-    )
-    _, given = case.subject.inputs(batch)
+    many = 4 * (case.claims.classes + 1)
+    batch = usual_batch(subject.task, subject.labels, subject.rng, many)
+    _, given = subject.inputs(batch)
     try:
-        flat = ask(case.subject.copy(), case.subject.form, *batch).value.sum()
-        value = value_of(case.subject.copy(), *map(_as_images, given))
+        flat = subject.ask(batch).value.sum()
+        value = value_of(subject.copy(), *map(_as_images, given))
     except Refusal:
         return None, "it takes no images, or no batch of this size"
     value = value.detach().double().sum().item()
-    seen = "{} for two images, {} for their pixels".format(
-        *apart(value, flat)
-    )
-    return True if close(value, flat, case.subject.rtol) else RISK, seen
+    seen = "{} for two images, {} for their pixels"
+    seen = seen.format(*apart(value, flat))
+    return True if close(value, flat, subject.rtol) else RISK, seen
 
 
 def _as_images(tensor):
@@ -362,22 +322,21 @@ def _as_images(tensor):
     return images.movedim(-1, 1) if tensor.ndim == 2 else images
 
 
-def ignored_targets_leave_no_trace(case):
-    subject, index = case.subject, case.claims.ignore_index
+def ignored_targets_leave_no_trace(case, subject):
+    index = case.claims.ignore_index
     unsaid = index is None
-    untested = None if unsaid else UNTESTED
+    untested, trace = (None, RISK) if unsaid else (UNTESTED, False)
     if unsaid and subject.task != "multi-class":
         return None, "asked of losses of class indices"
     if subject.form.one_hot:
         return untested, "its targets are one-hot"
     if subject.task != "multi-class" and index in (0, 1):
         return untested, f"{index} is a label"
-    index = -100 if unsaid else index  # PyTorch's default
     logits, targets = subject.batch
     by_label = np.argsort(targets.reshape(len(targets), -1)[:, 0])
     logits, targets = logits[by_label], targets[by_label]
     some = targets.copy()
-    some[::2] = index
+    some[::2] = index = -100 if unsaid else index  # PyTorch's default
     try:
         kept = subject.ask((logits[1::2], targets[1::2]))
     except Refusal:
@@ -388,8 +347,6 @@ def ignored_targets_leave_no_trace(case):
         if unsaid:
             return None, "it takes no ignored targets"
         return False, f"with target {index} {refusal}"
-    slope = np.zeros_like(seen.gradient)
-    slope[1::2] = kept.gradient
     value, alone = seen.value.sum(), kept.value.sum()
     if not close(value, alone, subject.rtol):
         one, other = apart(value, alone)
@@ -397,15 +354,15 @@ def ignored_targets_leave_no_trace(case):
         ratio = len(some) / len(some[1::2])
         if close(value * ratio, alone, subject.rtol):
             said += ": they are counted in the mean"
-    elif not close(seen.gradient, slope, 10 * subject.rtol):
-        said = f"none in the value; gradient {_worst(seen.gradient, slope)}"
-    else:
-        return True, ""
-    return (RISK, said) if unsaid else (False, said)
+        return trace, said
+    slope = np.zeros_like(seen.gradient)
+    slope[1::2] = kept.gradient
+    same, worst = _agree(subject, seen.gradient, slope)
+    return same or trace, f"none in the value; gradient {worst}"
 
 
-def finite_where_all_are_ignored(case):
-    subject, index = case.subject, case.claims.ignore_index
+def finite_where_all_are_ignored(case, subject):
+    index = case.claims.ignore_index
     if index is None or subject.form.one_hot:
         return None, "asked where a target is ignored"
     logits, targets = subject.batch
@@ -414,7 +371,7 @@ def finite_where_all_are_ignored(case):
     except Refusal as refusal:
         return RISK, f"{refusal}"
     seen = f"{answer.value.sum():g} on a batch of ignored targets only"
-    return True if answer.finite else RISK, seen
+    return RISK if answer.bad else True, seen
 
 
 PROPERTIES = {

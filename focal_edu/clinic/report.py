@@ -1,7 +1,7 @@
 """What the examination found, as text and as a table in a notebook."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 CELL = "text-align:left;padding:1px 8px"
@@ -22,13 +22,21 @@ APART = {
 }
 
 
-def apart(one, other):
-    """Return two numbers as text, with the digits that tell them apart."""
-    for digits in range(3, 18):
-        shown = f"{one:.{digits}g}", f"{other:.{digits}g}"
+def apart(one, other, kind="g", digits=range(3, 18)):
+    """Return numbers or lists as text, with digits that tell them apart."""
+    for many in digits:
+        shown = tuple(
+            _text(value, f".{many}{kind}") for value in (one, other)
+        )
         if shown[0] != shown[1]:
             break
     return shown
+
+
+def _text(value, form):
+    if isinstance(value, list):
+        return "[" + ", ".join(_text(v, form) for v in value) + "]"
+    return format(value, form)
 
 
 @dataclass(frozen=True)
@@ -46,15 +54,33 @@ class Finding:
     @property
     def fails(self):
         """Whether it stands in the way of "conforms"."""
-        return self.holds is False or self.holds == UNTESTED
+        return self.holds in (False, UNTESTED)
 
-    def __str__(self):
-        """In the headline, how it fails."""
+    @property
+    def failure(self):
+        """How it fails, in the words of the headline."""
         if self.holds == UNTESTED:
-            said = f"{UNTESTED}: {self.name}"
-        else:
-            said = APART.get(self.name, f"not: {self.name}")
-        return said + f" ({self.seen})" * bool(self.seen)
+            return f"{UNTESTED}: {self.name}"
+        return APART.get(self.name, f"not: {self.name}")
+
+
+def by_cause(findings, words="name"):
+    """Return pairs: the names of findings, and what was seen of them all."""
+    causes = {}
+    for finding in findings:
+        cause = finding.seen, "" if finding.seen else finding.name
+        causes.setdefault(cause, []).append(getattr(finding, words))
+    return [(names, seen) for (seen, _), names in causes.items()]
+
+
+def _told(findings, words="failure"):
+    """Say how they fail and why, a cause that several have once."""
+    return [
+        first
+        + (f", and {len(rest)} more" if rest else "")
+        + (f" ({seen})" if seen else "")
+        for (first, *rest), seen in by_cause(findings, words)
+    ]
 
 
 @dataclass(frozen=True)
@@ -76,7 +102,7 @@ class Report:
     example: object = None
     effect: str = ""
     trouble: tuple = ()
-    title: str = field(default="loss")
+    title: str = "loss"
     facts: tuple = ()
     profile: object = None
 
@@ -91,12 +117,12 @@ class Report:
 
         What was claimed and could not be tested is among them.
         """
-        return tuple(f.name for f in self.findings if f.fails)
+        return tuple(f.name for f in self._failing)
 
     @property
     def risks(self):
         """The names of the properties that fail in a use not claimed."""
-        return tuple(f.name for f in self.findings if f.holds == RISK)
+        return tuple(f.name for f in self._holding(RISK))
 
     @property
     def conforms(self):
@@ -106,83 +132,76 @@ class Report:
     @property
     def headline(self):
         """The verdict in one line."""
-        failing = [f for f in self.findings if f.fails]
-        said = {
-            "right": self._conforming,
-            "known": self._named,
-            "unknown": self._measured,
-            "right formula": self._broken,
-            "refused": lambda failing: "It could not be examined.",
-        }[self.verdict](failing)
-        changes = [f.seen for f in failing if f.name == STEADY]
+        changes = [f.seen for f in self._failing if f.name == STEADY]
+        said = self._verdict()
         if changes and "alpha overwritten" not in self.names:
-            return typeset(
+            said = (
                 f"Its answer changes from call to call ({changes[0]}). Of "
                 f"its first calls: {said}"
             )
         return typeset(said)
 
-    def _conforming(self, failing):
-        held = len([f for f in self.findings if f.holds is True])
-        risks = len(self.risks)
-        risk = f"; {risks} would fail in another use" if risks else ""
-        return f"Conforms: {self._formula()}; {held} properties hold{risk}."
+    def _verdict(self):
+        match self.verdict:
+            case "right":
+                held, risks = len(self._holding(True)), len(self.risks)
+                risk = f"; {risks} would fail in another use" if risks else ""
+                formula = self.claims.formula
+                return f"Conforms: {formula}; {held} properties hold{risk}."
+            case "right formula":
+                told = "; ".join(_told(self._failing))
+                return f"Right formula of {self.claims.formula}, but {told}."
+            case "known":
+                beside = [f for f in self._holding(False) if f.name in APART]
+                told = [*map(str, self.mistakes)]
+                told += [finding.failure for finding in beside]
+                told += _told(self._holding(UNTESTED))
+                return f"Fails: {'; '.join(told)}."
+            case "unknown":
+                others = [f for f in self._failing if f.name != STEADY]
+                told = "; ".join(_told(others, "name")[:3])
+                seen = "; ".join(" ".join(fact) for fact in self.facts[2:6])
+                return (
+                    "Unknown deviation, with no name for it. Fails: "
+                    f"{told}. Measured: {seen}."
+                )
+        return "It could not be examined."
 
-    def _named(self, failing):
-        told = [str(mistake) for mistake in self.mistakes]
-        told += [
-            APART[f.name] if f.holds is False else f"{f}"
-            for f in failing
-            if f.name in APART or f.holds == UNTESTED
+    @property
+    def _failing(self):
+        return [finding for finding in self.findings if finding.fails]
+
+    def _holding(self, holds):
+        return [f for f in self.findings if f.holds == holds]
+
+    def _marked(self, holds):
+        """Rows with a mark, what failed for the same reason in one row."""
+        return [
+            (f"{MARKS[holds]} {'; '.join(names)}", seen)
+            for names, seen in by_cause(self._holding(holds))
         ]
-        return f"Fails: {'; '.join(told)}."
-
-    def _measured(self, failing):
-        told = [f"{f.name} ({f.seen})" for f in failing if f.name != STEADY]
-        facts = [
-            f"{name} {seen}"
-            for name, seen in self.facts
-            if name not in ("takes", "returns")
-        ]
-        return (
-            f"Unknown deviation, with no name for it. Fails: "
-            f"{'; '.join(told[:3])}. Measured: {'; '.join(facts[:4])}."
-        )
-
-    def _broken(self, failing):
-        told = "; ".join(map(str, failing))
-        return f"Right formula of {self._formula()}, but {told}."
-
-    def _formula(self):
-        claims = self.claims
-        if claims and claims.sigmoids:
-            form = ", one against rest: a sigmoid for each class"
-        elif claims and claims.form:
-            form = f" with {claims.form.name}, {claims.numbers['share']:g}"
-        else:
-            form = ""
-        if claims and claims.gamma == 0:
-            return "cross entropy (γ = 0), nothing is focused" + form
-        return "the focal loss" + form
 
     def _sections(self):
         """Yield headings, each with pairs of a name and what is said of it.
 
         Notes and failures stand open, without a heading.
         """
-        notes = [("Held against", f"{self.claims}")] if self.claims else []
-        notes += [("Note", line) for line in self.trouble]
-        notes += [("Computes", f"{m}: {m.computes}") for m in self.mistakes]
-        notes += [("In training", self.effect)] if self.effect else []
-        notes += [("Example", f"{self.example}")] if self.example else []
+        notes = [
+            ("Held against", self.claims),
+            *(("Note", line) for line in self.trouble),
+            *(("Computes", f"{m}: {m.computes}") for m in self.mistakes),
+            ("In training", self.effect),
+            ("Example", self.example),
+        ]
+        notes = [(name, f"{said}") for name, said in notes if said]
         yield "", notes + self._marked(False) + self._marked(UNTESTED)
         yield "What was measured", self.facts
-        held = [f.name for f in self.findings if f.holds is True]
-        rest = self._marked(RISK)
-        rest += [(f"{MARKS[True]} holds", "; ".join(held))] if held else []
+        held = "; ".join(f.name for f in self._holding(True))
         yield (
             "What holds, and what was not tested",
-            rest + self._marked(None),
+            self._marked(RISK)
+            + [(f"{MARKS[True]} holds", held)] * bool(held)
+            + self._marked(None),
         )
         yield (
             "What it does in training, and where it was seen",
@@ -191,13 +210,6 @@ class Report:
                 for m in self.mistakes
             ],
         )
-
-    def _marked(self, holds):
-        return [
-            (f"{MARKS[holds]} {f.name}", f.seen)
-            for f in self.findings
-            if f.holds == holds
-        ]
 
     def __str__(self):
         lines = [f"{self.title}: {self.headline}"]

@@ -1,10 +1,10 @@
 """What is claimed of a loss, and what a loss says of itself."""
 
-import functools
 import inspect
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 
@@ -20,6 +20,9 @@ from .calls import fresh
 from .names import REDUCTIONS, VARIANTS
 
 GUESS = "guess"
+INPUTS = "logits", "probabilities"
+AVERAGES = [v.name for v in VARIANTS if v.part == "reduction"]
+AVERAGES = *REDUCTIONS, *AVERAGES
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,15 @@ class Said:
     a default.
     """
 
-    task: str = GUESS
-    gamma: object = GUESS
-    alpha: object = GUESS
-    reduction: str = GUESS
-    takes: str = "logits"
-    scale: float = 1.0
-    smoothing: object = GUESS
-    ignore_index: object = GUESS
-    seed: int = 0
+    task: str
+    gamma: object
+    alpha: object
+    reduction: str
+    takes: str
+    scale: float
+    smoothing: object
+    ignore_index: object
+    seed: int
     read: tuple = ()
 
     def made(self, name):
@@ -56,30 +59,20 @@ def unset(claim):
     return isinstance(claim, str) and claim == GUESS
 
 
-def check_claims(
-    *,
-    task,
-    gamma,
-    alpha,
-    reduction,
-    takes,
-    weights,
-    scale,
-    divisor,
-    smoothing,
-    ignore_index,
-    seed,
-):
-    """Return `Said`, with α as None, number or tuple, or raise.
+def checked(said, weights, divisor):
+    """Return the claims with every number as a float, or raise.
 
     Two weights are an α and a scale, a divisor is a scale of the sum.
     """
-    if not unset(task) and task not in TASKS:
-        raise ValueError(f"task must be one of {TASKS}, got {task!r}")
-    check_choice("takes", takes, ("logits", "probabilities"))
-    scale = _positive("scale", scale)
+    made = {
+        name: check(getattr(said, name))
+        for name, check in CHECKS.items()
+        if said.made(name)
+    }
+    said = replace(said, **made)
+    alpha, reduction, scale = said.alpha, said.reduction, said.scale
     if weights is not None:
-        if not unset(alpha):
+        if said.made("alpha"):
             raise ValueError("weights and alpha must not both be given")
         if not hasattr(weights, "__len__") or len(weights) != 2:
             raise ValueError(
@@ -95,35 +88,13 @@ def check_claims(
                 f"reduction must be 'sum' beside a divisor, got {reduction!r}"
             )
         reduction, scale = "sum", scale / _positive("divisor", divisor)
-    averages = [v.name for v in VARIANTS if v.part == "reduction"]
-    if reduction not in (GUESS, *REDUCTIONS, *averages):
-        raise ValueError(
-            f"reduction must be one of {REDUCTIONS}, or of {averages}, got "
-            f"{reduction!r}"
-        )
-    if reduction == "mean_positive" and task == "multi-class":
+    if reduction == "mean_positive" and said.task == "multi-class":
         raise ValueError(
             "reduction='mean_positive' needs positives and negatives: it is "
             "for binary and multi-label losses"
         )
-    gamma = gamma if isinstance(gamma, str) else check_gamma(gamma)
-    if isinstance(gamma, str) and not unset(gamma):
-        raise TypeError(f"gamma must be a number, got {gamma!r}")
-    smoothing = smoothing if unset(smoothing) else _share(smoothing)
-    if not unset(ignore_index) and ignore_index is not None:
-        check_integer("ignore_index", ignore_index)
-    check_integer("seed", seed, 0)
-    return Said(
-        task,
-        gamma,
-        _alpha(alpha, task),
-        reduction,
-        takes,
-        scale,
-        smoothing,
-        ignore_index,
-        seed,
-    )
+    alpha = _alpha(alpha, said.task)
+    return replace(said, alpha=alpha, reduction=reduction, scale=scale)
 
 
 def can_have(task, alpha):
@@ -137,13 +108,10 @@ def can_have(task, alpha):
 
 def read_from(loss, task, said):
     """Return `said`, completed by what the loss has of its own."""
-    found = {
-        "gamma": _read_gamma(loss),
-        "alpha": _read_alpha(loss, task),
-        "reduction": _one_of(loss, "reduction", REDUCTIONS),
-        "smoothing": _read_smoothing(loss),
-        "ignore_index": ignore_index(loss, said),
-    }
+    names = "gamma", "reduction", "smoothing"
+    found = {name: _own(loss, name) for name in names}
+    found["alpha"] = _read_alpha(loss, task)
+    found["ignore_index"] = ignore_index(loss, said)
     own = {k: v for k, v in found.items() if not (said.made(k) or unset(v))}
     return replace(said, **own, read=tuple(own))
 
@@ -158,13 +126,13 @@ def with_gamma(loss, gamma):
             return None
         return None if other is loss else other
     if "gamma" in _parameters(loss):
-        return functools.partial(loss, gamma=gamma)
+        return partial(loss, gamma=gamma)
     return None
 
 
-def task_of(loss, task):
-    """Return the task given, or the one that the loss says it is for."""
-    return _one_of(loss, "task_type", TASKS) if unset(task) else task
+def task_of(loss, said):
+    """Return the task claimed, or the one that the loss says it is for."""
+    return said.task if said.made("task") else _own(loss, "task")
 
 
 def numbers_of_classes(loss, alpha):
@@ -186,26 +154,47 @@ def ignore_index(loss, said):
     """
     if said.made("ignore_index"):
         return said.ignore_index
-    value = _read(loss, "ignore_index")
-    is_index = isinstance(value, Integral) and not isinstance(value, bool)
-    return int(value) if is_index and value != -100 else GUESS
+    own = _own(loss, "ignore_index")
+    return GUESS if own in (None, -100) else own
+
+
+def _number(name, number):
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{name} must be a number, got {number!r}")
+    return float(number)
 
 
 def _positive(name, number):
-    if isinstance(number, bool) or not isinstance(number, Real):
-        raise TypeError(f"{name} must be a number, got {number!r}")
+    number = _number(name, number)
     if not 0 < number < float("inf"):
         raise ValueError(f"{name} must be finite and > 0, got {number}")
-    return float(number)
+    return number
 
 
-def _share(number):
-    """The share of label smoothing, or an error."""
-    if isinstance(number, bool) or not isinstance(number, Real):
-        raise TypeError(f"smoothing must be a number, got {number!r}")
-    if not 0 <= number < 1:
-        raise ValueError(f"smoothing must lie in [0, 1), got {number}")
-    return float(number)
+def _share(smoothing):
+    share = _number("smoothing", smoothing)
+    if not 0 <= share < 1:
+        raise ValueError(f"smoothing must lie in [0, 1), got {share}")
+    return share
+
+
+def _index(target):
+    if target is None:
+        return None
+    return int(check_integer("ignore_index", target))
+
+
+# What a claim may be, whoever makes it.
+CHECKS = {
+    "task": partial(check_choice, "task", choices=TASKS),
+    "gamma": check_gamma,
+    "reduction": partial(check_choice, "reduction", choices=AVERAGES),
+    "takes": partial(check_choice, "takes", choices=INPUTS),
+    "scale": partial(_positive, "scale"),
+    "smoothing": _share,
+    "ignore_index": _index,
+    "seed": partial(check_integer, "seed", smallest=0),
+}
 
 
 def _alpha(alpha, task):
@@ -233,21 +222,11 @@ def _read(loss, name):
     return None if default is inspect.Parameter.empty else default
 
 
-def _one_of(loss, name, choices):
-    read = _read(loss, name)
-    return read if isinstance(read, str) and read in choices else GUESS
-
-
-def _read_gamma(loss):
+def _own(loss, claim):
+    """What the loss says of a claim, `GUESS` for nothing to be used."""
+    names = {"task": "task_type", "smoothing": "label_smoothing"}
     try:
-        return check_gamma(_read(loss, "gamma"))
-    except (TypeError, ValueError):
-        return GUESS
-
-
-def _read_smoothing(loss):
-    try:
-        return _share(_read(loss, "label_smoothing"))
+        return CHECKS[claim](_read(loss, names.get(claim, claim)))
     except (TypeError, ValueError):
         return GUESS
 

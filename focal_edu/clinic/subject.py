@@ -225,7 +225,7 @@ def meet(loss, form, labels, seed):
         except Refusal as refusal:
             refused = refusal
             continue
-        if answers[0].finite:
+        if not answers[0].bad:
             break
         refused = Refusal("it is NaN or infinite on inputs of ordinary size")
     else:
@@ -258,14 +258,7 @@ def first_bad(subject, sign, dtype):
     """Return what is not finite first, on margins to ±100; "" if all is."""
 
     def bad(size):
-        batch = subject.margins(sign * size)
-        answer = subject.each(batch, dtype)
-        for what in ("value", "gradient"):
-            array = getattr(answer, what)
-            wrong = array[~np.isfinite(array)]
-            if wrong.size:
-                return f"{what} {wrong[0]:g}"
-        return ""
+        return subject.each(subject.margins(sign * size), dtype).bad
 
     high = next((size for size in (100, 20) if bad(size)), None)
     if high is None:
