@@ -99,11 +99,12 @@ def examine(
     )
     said = checked(said, weights, divisor)
     with np.errstate(all="ignore"):
-        return _report(loss, replace(said, task=task_of(loss, said)))
+        return _report(loss, said)
 
 
 def _report(whole, said):
     loss = getattr(whole, "_orig_mod", whole)
+    said = replace(said, task=task_of(loss, said))
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     groups, trouble = subjects(loss, said)
     if not groups:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .batches import usual_batch
-from .calls import Refusal, ask, in_one_line, value_of
+from .calls import Refusal, in_one_line, value_of
 from .facts import broken_at
 from .report import RISK, UNTESTED, apart
 from .said import with_gamma
@@ -106,9 +106,8 @@ def average_is_the_one_claimed(case, subject):
         return None, "its single examples differ from the focal loss"
     total = ideal.sum() * case.outputs
     divisor, expected = ratio[0] * total / value, total / true
-    seen = "the sum is divided by {}, not {}"
-    seen = seen.format(*apart(divisor, expected))
-    return close(divisor, expected, 10 * subject.rtol), seen
+    same, seen = _agree(subject, divisor, expected, ", not")
+    return same, f"the sum is divided by {seen}"
 
 
 def examples_do_not_mix(case, subject):
@@ -163,17 +162,9 @@ def second_derivative_is_finite(case, subject):
 
 
 def same_answer_twice(case, subject):
-    copy = subject.copy()
-    first, _, again = (
-        ask(copy, subject.form, *batch).value
-        for batch in (
-            subject.batch,
-            subject.margins(0.0, 1.0, -1.0),
-            subject.batch,
-        )
-    )
+    first, _, again = (answer.value for answer in subject.answers)
     same = np.array_equal(first, again, equal_nan=True)
-    return bool(same), _worst(again, first, ", then")
+    return bool(same), _worst(first, again, ", then")
 
 
 def inputs_are_untouched(case, subject):
@@ -311,9 +302,8 @@ def images_count_as_their_pixels(case, subject):
     except Refusal:
         return None, "it takes no images, or no batch of this size"
     value = value.detach().double().sum().item()
-    seen = "{} for two images, {} for their pixels"
-    seen = seen.format(*apart(value, flat))
-    return True if close(value, flat, subject.rtol) else RISK, seen
+    seen = f"two images give {_worst(value, flat, ', their pixels')}"
+    return close(value, flat, subject.rtol) or RISK, seen
 
 
 def _as_images(tensor):
@@ -349,12 +339,10 @@ def ignored_targets_leave_no_trace(case, subject):
         return False, f"with target {index} {refusal}"
     value, alone = seen.value.sum(), kept.value.sum()
     if not close(value, alone, subject.rtol):
-        one, other = apart(value, alone)
-        said = f"{one} with ignored examples, {other} without them"
+        said = f"with them {_worst(value, alone, ', without them')}"
         ratio = len(some) / len(some[1::2])
-        if close(value * ratio, alone, subject.rtol):
-            said += ": they are counted in the mean"
-        return trace, said
+        counted = close(value * ratio, alone, subject.rtol)
+        return trace, said + ": they are counted in the mean" * counted
     slope = np.zeros_like(seen.gradient)
     slope[1::2] = kept.gradient
     same, worst = _agree(subject, seen.gradient, slope)
