@@ -30,7 +30,7 @@ from .training import (
 PREVALENCE = 0.01  # of positives, in training and where AP is measured
 SIZE = 64  # images in a batch
 HIDDEN = 16
-RATES = (0.00015, 0.0005, 0.0015, 0.005, 0.015)
+RATES = (0.0005, 0.0015, 0.005, 0.015)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
 TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
@@ -163,22 +163,36 @@ class Contest:
         self.work = partial(trained, seeds=seeds, prior=prior, data=data)
         self.each, self.together = each, together
         self.seen = {}
-        self.train(settings, rates, steps)
+        self.train((settings, rates, steps))
 
-    def train(self, settings, rates, steps):
-        """Train more networks of all runs, to be chosen from and judged."""
+    def train(self, *asked):
+        """Train networks of all runs, to be chosen from and judged.
+
+        Each of `asked` is settings, rates and steps; what was trained for
+        as many steps before is not trained again.
+        """
+        wanted = {}  # steps
+        for settings, rates, steps in asked:
+            for setting, rate in product(map(_key, settings), rates):
+                if (0, rate, steps[-1], "ap", setting) not in self.seen:
+                    before = wanted.get((setting, rate), ())
+                    wanted[setting, rate] = max(before, tuple(steps))
+        alike = {}  # networks that one process trains side by side
+        for (setting, rate), steps in wanted.items():
+            own_batches = "share" in dict(setting)
+            alike.setdefault((steps, rate, own_batches), []).append(setting)
+        many = self.together
         jobs = [
-            (kind, rate, steps, self.digits[first : first + self.together])
-            for kind in _batched_alike(settings)
-            for rate in rates
-            for first in range(0, len(self.digits), self.together)
+            ([*map(dict, settings)], rate, steps, self.digits[first:][:many])
+            for (steps, rate, _), settings in alike.items()
+            for first in range(0, len(self.digits), many)
         ]
+        jobs.sort(key=lambda job: (job[2][-1], len(job[0])), reverse=True)
+        found = self.each(self.work, *zip(*jobs, strict=True)) if jobs else ()
         seen = {}
-        for (kind, rate, *_), found in zip(
-            jobs, self.each(self.work, *zip(*jobs, strict=True)), strict=True
-        ):
-            for (half, step, name), values in found.items():
-                for setting, value in zip(kind, values, strict=True):
+        for (settings, rate, *_), verdicts in zip(jobs, found, strict=True):
+            for (half, step, name), values in verdicts.items():
+                for setting, value in zip(settings, values, strict=True):
                     key = half, rate, step, name, _key(setting)
                     seen.setdefault(key, []).append(value)
         self.seen |= seen
@@ -191,8 +205,9 @@ class Contest:
 
         def trial(train, validation, rate, **setting):
             return {
-                step: self._seen(half, rate, step, setting).mean()
+                step: ap.mean()
                 for step in steps or self.steps
+                if (ap := self._seen(half, rate, step, setting)) is not None
             }
 
         grid = {"rate": rates or self.rates} | grid
@@ -201,9 +216,9 @@ class Contest:
     def settle(self, grids, *, times=3):
         """Return what each half chooses in each grid: {name: two `Tuned`}.
 
-        Where a choice has the most steps, twice as many are tried; where it
-        has the lowest or highest rate, one beyond. So often at most, and in
-        all networks of that grid.
+        Where a choice has the most steps, twice as many are tried, at its
+        rate and those next to it; where it has the lowest or highest rate,
+        one beyond. So often at most, and in all networks of that grid.
         """
         tried = {name: (self.rates, self.steps) for name in grids}
         for left in reversed(range(times + 1)):
@@ -217,14 +232,12 @@ class Contest:
             wider = {n: widened(*tried[n], tuned[n]) for n in grids}
             if wider == tried or not left:
                 return tuned
-            new = {}
-            for name, (rates, steps) in wider.items():
-                if steps == tried[name][1]:
-                    rates = tuple(r for r in rates if r not in tried[name][0])
-                new.setdefault((rates, steps), []).append(grids[name])
-            for (rates, steps), asked in new.items():
-                if rates:
-                    self.train(settings_of(asked), rates, steps)
+            self.train(
+                *(
+                    (every(grids[name]), next_to(tuned[name], rates), steps)
+                    for name, (rates, steps) in wider.items()
+                )
+            )
             tried = wider
 
     def judge(self, half, best):
@@ -239,8 +252,8 @@ class Contest:
         }
 
     def _seen(self, half, rate, step, setting, name="ap"):
-        key = half, rate, step, name, _key(setting)
-        return np.concatenate(self.seen[key])
+        parts = self.seen.get((half, rate, step, name, _key(setting)))
+        return None if parts is None else np.concatenate(parts)
 
 
 def widened(rates, steps, tuned):
@@ -250,6 +263,12 @@ def widened(rates, steps, tuned):
     high = (rates[-2] * 10,) if rates[-1] in chosen[0] else ()
     more = (2 * steps[-1],) if steps[-1] in chosen[1] else ()
     return (*low, *rates, *high), (*steps, *more)
+
+
+def next_to(tuned, rates):
+    """Return those of the rates that were chosen, and their neighbours."""
+    places = {rates.index(t.best["rate"]) for t in tuned}
+    return [r for i, r in enumerate(rates) if places & {i - 1, i, i + 1}]
 
 
 def trained(settings, rate, steps, digits, *, seeds, prior, data):
@@ -362,11 +381,3 @@ def _key(setting):
 
 def _flat(rows):
     return rows.reshape(-1, rows.shape[-1])
-
-
-def _batched_alike(settings):
-    """The settings in lists: oversampling draws batches of its own."""
-    kinds = [[], []]
-    for setting in settings:
-        kinds["share" in setting].append(setting)
-    return [kind for kind in kinds if kind]

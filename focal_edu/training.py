@@ -68,13 +68,17 @@ def batches(inputs, targets, size, seeds):
     what is left of one that `size` does not divide is skipped.
     """
     draws = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    each, count = torch.arange(len(draws))[:, None], targets.shape[1]
+    count = targets.shape[1]
+    first = count * torch.arange(len(draws))[:, None]
+    flat = inputs.flatten(0, 1), targets.flatten()
     while True:
         order = torch.stack(
             [torch.randperm(count, generator=g) for g in draws]
         )
-        for rows in order[:, : count - count % size].split(size, dim=1):
-            yield inputs[each, rows], targets[each, rows]
+        for places in order[:, : count - count % size].split(size, dim=1):
+            rows = (first + places).flatten()
+            x, y = (part.index_select(0, rows) for part in flat)
+            yield x.unflatten(0, places.shape), y.view(places.shape)
 
 
 def train(model, batches, loss, *, rate, watch):

@@ -89,7 +89,7 @@ def same_seeds(contest, losses):
     """Rows of losses that the same seeds choose for and judge."""
     rows = []
     grids = {name: only(setting) for name, setting in losses.items()}
-    tuned = contest.settle(grids, times=1)
+    tuned = contest.settle(grids, times=2)
     for name, pair in tuned.items():
         chosen = [{k: t.best[k] for k in ("rate", "steps")} for t in pair]
         about = {"loss": name, "chosen": chosen, "edges": edges(pair)}
@@ -144,7 +144,7 @@ def rivals(pool):
     ).items():
         rows += rows_of(pair, loss=name)
     record.write(rows)
-    pairs = contest.settle({str(s): only(s) for s in SWEPT}, times=0)
+    pairs = contest.settle({str(s): only(s) for s in SWEPT}, times=1)
     judged = judge_anew(DIGITS, JUDGING[:5], pairs, each=pool.map)
     for setting in SWEPT:
         name = str(setting)
