@@ -205,7 +205,7 @@ def test_one_digit_and_two_seeds_come_out_as_recorded():
         np.testing.assert_allclose(again[name], recorded_ap, atol=0.03)
 
 
-def test_the_mistake_that_undoes_the_gain_is_the_one_asked_for():
+def test_the_mistake_that_undoes_most_of_the_gain_is_the_one_asked_for():
     rows = recorded.load("rare_digit_mistakes")["rows"]
     names = {
         "p_t detached": "p_t detached",
@@ -219,7 +219,7 @@ def test_the_mistake_that_undoes_the_gain_is_the_one_asked_for():
     }
     gain = ap["focal loss"] - ap["CE"]
     lost = {name: (ap["focal loss"] - ap[name]) / gain for name in names}
-    undone = [names[n] for n in names if lost[n] > 0.9]
+    undone = [names[n] for n in names if lost[n] > 0.5]
     assert sorted(lost.values())[-2] < 0.5
     assert undone == [ex.at_ce_level.answer]
     assert set(names.values()) == set(ex.at_ce_level.choices.values())

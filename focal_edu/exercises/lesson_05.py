@@ -337,7 +337,7 @@ def mean_and_error(these, those):
 
 
 at_ce_level = Choice(
-    "the mistake that undoes all of focal loss's gain",
+    "the mistake that undoes most of focal loss's gain",
     {
         "p_t detached": (
             "Its factor still silences the easy examples, only with a "
