@@ -1,11 +1,14 @@
 """The focal loss that a loss is held against."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from ..validate import show
-from .calls import Form, ask
+from .calls import Form, ask, ask_each
 from .names import REDUCTIONS, Variant, build
+from .report import RISK
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,43 @@ class Claims:
         """Return value and gradient of this focal loss: the truth."""
         form = Form(self.task, integer=self.task == "multi-class")
         return ask(self.loss, form, logits, targets)
+
+    @property
+    def outputs(self):
+        """How many elements of the loss an example has."""
+        return self.classes if self.task == "multi-label" else 1
+
+    def each(self, batch, **changes):
+        """The focal loss of each example; `changes` to what is claimed.
+
+        Of several labels it is the mean.
+        """
+        alone = replace(self, reduction="none", **changes)
+        value = alone.answer(*batch).value
+        return value.reshape(len(value), -1).sum(1) / self.outputs
+
+    def slopes(self, batch):
+        """The gradient of `each`."""
+        total = replace(self, reduction="sum").answer(*batch)
+        return total.gradient / self.outputs
+
+    def own(self, subject, batch):
+        """What a subject gives each example, the average claimed undone."""
+        value = subject.each(batch).value
+        if self.reduction == "mean":
+            return value
+        if self.reduction in ("none", "sum"):
+            return value / self.outputs
+        whole = ask_each(self.loss, subject.plain, *batch).value
+        return value * self.each(batch) / np.where(whole == 0, 1, whole)
+
+    @property
+    def broken_far_out(self):
+        """What it is to break at extreme logits.
+
+        No failure of a loss of probabilities, which have rounded there.
+        """
+        return RISK if self.probabilities else False
 
     def __str__(self):
         alpha = self.alpha if self.one_number is None else self.one_number

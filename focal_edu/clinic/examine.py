@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from .calls import Refusal, targets_first
-from .case import Case, smallest_example
+from .example import smallest_example
 from .explain import explain
 from .extremes import extreme_names
 from .facts import measured_effect, measurements, profile
@@ -112,22 +112,25 @@ def _report(whole, said):
     for group in groups:  # what takes what is claimed first
         group.sort(key=lambda s: s.form.probabilities != said.probabilities)
     found = explain(loss, groups, said)
-    names, case = extreme_names(found), Case(found.subject, found.claims)
-    findings, shape = tuple(_findings(case)), profile(case)
+    subject, claims = found.subject, found.claims
+    names, shape = extreme_names(found), profile(subject, claims)
+    findings = tuple(_findings(subject, claims))
     verdict = _verdict(found.agrees, names, findings)
     notes = {
-        SIGMOIDS: found.claims.sigmoids,
-        EITHER_ORDER: _either_order(found.subject),
+        SIGMOIDS: claims.sigmoids,
+        EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
     }
     return Report(
         verdict,
-        found.claims,
-        found.subject.form,
+        claims,
+        subject.form,
         names,
         findings,
-        smallest_example(case) if verdict != "right" else None,
-        measured_effect(case, shape) if verdict == "unknown" else "",
+        smallest_example(subject, claims) if verdict != "right" else None,
+        measured_effect(subject, claims, shape)
+        if verdict == "unknown"
+        else "",
         tuple(note for note, holds in notes.items() if holds),
         title,
         tuple(measurements(found, shape)),
@@ -171,10 +174,10 @@ def assert_conforms(
         raise AssertionError(f"{report}")
 
 
-def _findings(case):
+def _findings(subject, claims):
     for name, check in PROPERTIES.items():
         try:
-            yield Finding(name, *check(case, case.subject))
+            yield Finding(name, *check(subject, claims))
         except Refusal as refusal:
             yield Finding(name, False, f"{refusal}")
 

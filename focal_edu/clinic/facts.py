@@ -30,11 +30,10 @@ class Profile:
     gradient: dict
 
 
-def profile(case):
-    """Return the `Profile` of a case, or None where it refuses."""
-    subject, loss, gradient = case.subject, {}, {}
-    entropy = replace(case.claims, gamma=0.0, alpha=None, scale=1.0)
-    bare, x_t = replace(case, claims=entropy), np.log(P_T / (1 - P_T))
+def profile(subject, claims):
+    """Return the `Profile` of a subject, or None where it refuses."""
+    loss, gradient, x_t = {}, {}, np.log(P_T / (1 - P_T))
+    entropy = replace(claims, gamma=0.0, alpha=None, scale=1.0)
     names = {"positives": 1, "negatives": 0}
     if subject.task == "multi-class":
         names = {f"class {k}": k for k in subject.labels.used[:3]}
@@ -43,14 +42,16 @@ def profile(case):
             subject.task, subject.labels, x_t, subject.rng, label
         )
         try:
-            seen = subject.each(batch).gradient
+            slopes = subject.each(batch).gradient
         except Refusal:
             return None
-        ce, plain = bare.truth(batch), bare.slope(batch)
-        loss[name] = case.own(batch) / ce, case.truth(batch) / ce
+        loss[name] = tuple(
+            value / entropy.each(batch)
+            for value in (claims.own(subject, batch), claims.each(batch))
+        )
         gradient[name] = tuple(
-            np.array([*map(_along, slope, plain)])
-            for slope in (seen, case.slope(batch))
+            np.array([*map(_along, slope, entropy.slopes(batch))])
+            for slope in (slopes, claims.slopes(batch))
         )
     return Profile(P_T, loss, gradient)
 
@@ -178,7 +179,7 @@ def _extremes(subject):
             yield f"finite in {name}", "refused"
 
 
-def measured_effect(case, profile):
+def measured_effect(subject, claims, profile):
     """How its gradient compares with focal loss's: hard, easy, a batch.
 
     Negative where it points the other way.
@@ -190,7 +191,7 @@ def measured_effect(case, profile):
         f"{seen[SHOWN[p_t]] / true[SHOWN[p_t]]:.3g} times at p_t = {p_t}"
         for p_t in (0.1, 0.9)
     ]
-    true = case.claims.answer(*case.subject.batch).gradient
-    ratio = _along(case.subject.answer.gradient, true)
+    true = claims.answer(*subject.batch).gradient
+    ratio = _along(subject.answer.gradient, true)
     shown.append(f"{ratio:.3g} times on a batch of {len(true)}")
     return "its gradient is focal loss's " + ", ".join(shown)

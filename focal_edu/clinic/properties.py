@@ -1,6 +1,6 @@
 """What a focal loss must do, one property a function.
 
-Each check takes a `Case` and its subject and returns whether the property
+Each check takes a `Subject` and its `Claims` and returns whether the property
 holds (None: it could not be tested; `UNTESTED`: nor could it, though it was
 claimed; `RISK`: it fails only in a use that was not claimed) and a few words
 on what was seen.
@@ -19,7 +19,7 @@ from .said import with_gamma
 from .subject import close
 
 
-def gamma_zero_is_cross_entropy(case, subject):
+def gamma_zero_is_cross_entropy(subject, claims):
     other = with_gamma(subject.loss, 0.0)
     if other is None:
         return None, "γ cannot be set from outside"
@@ -27,39 +27,41 @@ def gamma_zero_is_cross_entropy(case, subject):
         seen = replace(subject, loss=other).ask(subject.batch).value
     except Refusal as refusal:
         return None, f"with γ = 0 {refusal}"
-    true = replace(case.claims, gamma=0.0).answer(*subject.batch).value
+    true = replace(claims, gamma=0.0).answer(*subject.batch).value
     return close(seen, true, subject.rtol), _worst(seen, true)
 
 
-def never_above_cross_entropy(case, subject):
+def never_above_cross_entropy(subject, claims):
     batch = subject.margins(-6, -3, -1, 0, 1, 3, 6)
-    own, ce = case.own(batch), case.truth(batch, gamma=0.0)
+    own, ce = claims.own(subject, batch), claims.each(batch, gamma=0.0)
     above = own - ce * (1 + 10 * subject.rtol)
     i = np.argmax(above)
     seen = f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
     return bool(above[i] <= 0), seen
 
 
-def ratio_is_the_modulating_factor(case, subject):
+def ratio_is_the_modulating_factor(subject, claims):
     x_t = np.log(9), -np.log(9), 1.2, -0.7
     batch = subject.margins(*x_t)
-    ce = case.truth(batch, gamma=0.0)
-    ratio, true = (_quotient(f(batch), ce) for f in (case.own, case.truth))
+    ce = claims.each(batch, gamma=0.0)
+    ratio = _quotient(claims.own(subject, batch), ce)
+    true = _quotient(claims.each(batch), ce)
     worst = x_t[_furthest(ratio, true) * len(x_t) // len(ratio)]
     where = f" at p_t = {1 / (1 + np.exp(-worst)):.2g}, without weights"
     same, seen = _agree(subject, ratio, true)
     return same, seen + where
 
 
-def labels_are_alike(case, subject):
-    if len(subject.labels.used) < case.claims.classes:
+def labels_are_alike(subject, claims):
+    if len(subject.labels.used) < claims.classes:
         return None, "a class is ignored"
     logits, targets = subject.margins(-2, 0.4, 1.5)
     turned = -logits, 1 - targets
     if subject.task == "multi-class":
-        turned = np.roll(logits, 1, 1), (targets + 1) % case.claims.classes
+        turned = np.roll(logits, 1, 1), (targets + 1) % claims.classes
     first, second = (
-        _quotient(case.own(b) * case.truth(b, alpha=None), case.truth(b))
+        claims.each(b, alpha=None)
+        * _quotient(claims.own(subject, b), claims.each(b))
         for b in ((logits, targets), turned)
     )
     known = np.isfinite(first) & np.isfinite(second)
@@ -69,20 +71,21 @@ def labels_are_alike(case, subject):
     return _agree(subject, first[known], second[known], word)
 
 
-def gradient_is_the_closed_form(case, subject):
-    true = case.claims.answer(*subject.batch).gradient
+def gradient_is_the_closed_form(subject, claims):
+    true = claims.answer(*subject.batch).gradient
     return _agree(subject, subject.answer.gradient, true)
 
 
-def alpha_is_the_paper_s(case, subject):
+def alpha_is_the_paper_s(subject, claims):
     batch, easier = subject.margins(0.0), subject.margins(1.5)
     measured, again = (
-        case.own(b) / case.truth(b, alpha=None) for b in (batch, easier)
+        claims.own(subject, b) / claims.each(b, alpha=None)
+        for b in (batch, easier)
     )
-    claimed = case.truth(batch) / case.truth(batch, alpha=None)
+    claimed = claims.each(batch) / claims.each(batch, alpha=None)
     seen = _weights(subject, batch[1], measured)
-    if case.claims.one_number is not None:
-        number, classes = case.claims.one_number, case.claims.classes
+    if claims.one_number is not None:
+        number, classes = claims.one_number, claims.classes
         return False, f"one number, {number:g}, for {classes} classes: {seen}"
     if not close(measured, again, 1e-3):
         return None, "loss / CE is not a weight times (1 − p_t)^γ"
@@ -90,29 +93,29 @@ def alpha_is_the_paper_s(case, subject):
     return same, f"{seen}; {worst}"
 
 
-def average_is_the_one_claimed(case, subject):
-    own, ideal = case.own(subject.batch), case.truth(subject.batch)
-    value = subject.answer.value
-    true = case.claims.answer(*subject.batch).value
+def average_is_the_one_claimed(subject, claims):
+    batch, value = subject.batch, subject.answer.value
+    own, ideal = claims.own(subject, batch), claims.each(batch)
+    true = claims.answer(*batch).value
     if value.shape != true.shape:
         return False, f"shape {value.shape}, not {true.shape}"
     if value.shape:
-        each = value.reshape(len(value), -1).sum(1) / case.outputs
+        each = value.reshape(len(value), -1).sum(1) / claims.outputs
         return _agree(subject, each, own)
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)
     if not (ratio.size and even and value.any()):
         return None, "its single examples differ from the focal loss"
-    total = ideal.sum() * case.outputs
+    total = ideal.sum() * claims.outputs
     divisor, expected = ratio[0] * total / value, total / true
     same, seen = _agree(subject, divisor, expected, ", not")
     return same, f"the sum is divided by {seen}"
 
 
-def examples_do_not_mix(case, subject):
+def examples_do_not_mix(subject, claims):
     moved, after = subject.moved
-    claimed = (case.claims.answer(*b) for b in (subject.batch, moved))
+    claimed = (claims.answer(*b) for b in (subject.batch, moved))
     if not close(*(answer.gradient[1:] for answer in claimed), 1e-6):
         return None, "the average claimed mixes them"
     before = subject.answer.gradient
@@ -120,7 +123,7 @@ def examples_do_not_mix(case, subject):
     return same, "one example's logit changes the others' gradients"
 
 
-def hard_examples_keep_their_slope(case, subject):
+def hard_examples_keep_their_slope(subject, claims):
     far, near = (
         np.abs(subject.each(subject.margins(x_t)).gradient).sum()
         for x_t in (-30, -15)
@@ -128,29 +131,29 @@ def hard_examples_keep_their_slope(case, subject):
     if not near > 0:
         return False, "none of it left at p_t = 3e-7"
     seen = f"{far / near:.2g} of it left at p_t = 1e-13"
-    return 0.9 < far / near < 1.1 or case.broken_far_out, seen
+    return bool(0.9 < far / near < 1.1) or claims.broken_far_out, seen
 
 
-def finite_in_single_precision(case, subject):
+def finite_in_single_precision(subject, claims):
     bad = broken_at(subject, torch.float32)
-    return case.broken_far_out if bad else True, bad
+    return claims.broken_far_out if bad else True, bad
 
 
-def finite_at_gamma_one_half(case, subject):
+def finite_at_gamma_one_half(subject, claims):
     other = with_gamma(subject.loss, 0.5)
-    if other is None and case.claims.gamma != 0.5:
+    if other is None and claims.gamma != 0.5:
         return None, "γ cannot be set from outside"
     other = replace(subject, loss=other or subject.loss)
     try:
-        holds, seen = finite_in_single_precision(case, other)
+        holds, seen = finite_in_single_precision(other, claims)
     except Refusal as refusal:
         return None, f"with γ = 0.5 {refusal}"
-    if holds is False and not 0 < case.claims.gamma < 1:
+    if holds is False and not 0 < claims.gamma < 1:
         return RISK, f"{seen}, should you ever set γ below 1"
     return holds, seen
 
 
-def second_derivative_is_finite(case, subject):
+def second_derivative_is_finite(subject, claims):
     leaf, given = subject.inputs(subject.margins(-30, -2, 0, 2, 30))
     value = value_of(subject.copy(), *given)
     try:
@@ -161,13 +164,13 @@ def second_derivative_is_finite(case, subject):
     return bool(second.isfinite().all()), "it is not finite"
 
 
-def same_answer_twice(case, subject):
+def same_answer_twice(subject, claims):
     first, _, again = (answer.value for answer in subject.answers)
     same = np.array_equal(first, again, equal_nan=True)
     return bool(same), _worst(first, again, ", then")
 
 
-def inputs_are_untouched(case, subject):
+def inputs_are_untouched(subject, claims):
     _, given = subject.inputs(subject.batch)
     before = [tensor.detach().clone() for tensor in given]
     value_of(subject.copy(), *given)
@@ -180,7 +183,7 @@ def inputs_are_untouched(case, subject):
     return not changed, f"it writes to its {' and '.join(changed)}"
 
 
-def half_precision_works(case, subject):
+def half_precision_works(subject, claims):
     near = subject.margins(-9, 9)
     subject.each(near)  # a refusal of one example says nothing of halves
     for dtype in (torch.bfloat16, torch.float16):
@@ -192,12 +195,12 @@ def half_precision_works(case, subject):
         if not close(value, subject.answer.value, 0.1):
             return False, f"{dtype}: {_worst(value, subject.answer.value)}"
         if bad:
-            return case.broken_far_out, f"{dtype}: {bad} at a logit of 9"
+            return claims.broken_far_out, f"{dtype}: {bad} at a logit of 9"
     bad = broken_at(subject, torch.float16)
     return RISK if bad else True, f"torch.float16: {bad}"
 
 
-def finite_without_positives(case, subject):
+def finite_without_positives(subject, claims):
     if subject.task == "multi-class":
         return None, "asked of losses with positives and negatives"
     logits, targets = subject.batch
@@ -246,7 +249,7 @@ def _weights(subject, targets, measured):
 # In another use: shapes, images, ignored targets, devices ----------------
 
 
-def column_against_vector(case, subject):
+def column_against_vector(subject, claims):
     if subject.task != "binary":
         return None, "a trap for binary losses"
     _, (logits, targets) = subject.inputs(subject.batch)
@@ -262,7 +265,7 @@ def column_against_vector(case, subject):
     return RISK, f"{n} examples give {n} × {n} losses: check shapes"
 
 
-def tensors_move_with_the_module(case, subject):
+def tensors_move_with_the_module(subject, claims):
     if not isinstance(subject.loss, torch.nn.Module):
         return None, "not a module"
     plain = [
@@ -290,10 +293,10 @@ def _runs_on_meta(subject, moved_by_hand):
     return True
 
 
-def images_count_as_their_pixels(case, subject):
+def images_count_as_their_pixels(subject, claims):
     if subject.task == "multi-label" or subject.form.map:
         return None, "asked of losses of one label, in batches of examples"
-    many = 4 * (case.claims.classes + 1)
+    many = 4 * (claims.classes + 1)
     batch = usual_batch(subject.task, subject.labels, subject.rng, many)
     _, given = subject.inputs(batch)
     try:
@@ -312,8 +315,8 @@ def _as_images(tensor):
     return images.movedim(-1, 1) if tensor.ndim == 2 else images
 
 
-def ignored_targets_leave_no_trace(case, subject):
-    index = case.claims.ignore_index
+def ignored_targets_leave_no_trace(subject, claims):
+    index = claims.ignore_index
     unsaid = index is None
     untested, trace = (None, RISK) if unsaid else (UNTESTED, False)
     if unsaid and subject.task != "multi-class":
@@ -349,8 +352,8 @@ def ignored_targets_leave_no_trace(case, subject):
     return same or trace, f"none in the value; gradient {worst}"
 
 
-def finite_where_all_are_ignored(case, subject):
-    index = case.claims.ignore_index
+def finite_where_all_are_ignored(subject, claims):
+    index = claims.ignore_index
     if index is None or subject.form.one_hot:
         return None, "asked where a target is ignored"
     logits, targets = subject.batch
