@@ -18,7 +18,7 @@ class Claims:
     `one_number` is the α of a multi-class loss that has one for C classes;
     `alpha` is then what it makes of it. `form` is a probability that is
     claimed in place of σ or softmax, with its numbers in `numbers`: one
-    against rest, or smoothed labels. `source` says how claims are known.
+    against rest, or smoothed labels. `guessed` names what nobody claimed.
     """
 
     task: str
@@ -32,7 +32,7 @@ class Claims:
     form: Variant | None = None
     numbers: dict = field(default_factory=dict, compare=False)
     ignore_index: object = None
-    source: dict = field(default_factory=dict, compare=False)
+    guessed: tuple = ()
 
     @property
     def sigmoids(self):
@@ -124,6 +124,6 @@ class Claims:
         shown.append(f"reduction {self.reduction}")
         if self.ignore_index is not None:
             shown.append(f"ignore_index {self.ignore_index}")
-        guessed = [k for k, how in self.source.items() if how != "given"]
-        note = f" (not given: {', '.join(guessed)})" if guessed else ""
+        told = ", ".join(self.guessed)
+        note = f" (not given: {told})" if told else ""
         return ", ".join(shown) + note

@@ -13,7 +13,7 @@ from .names.inputs import (
     TAKES_PROBABILITIES,
     TAKES_TARGETS_FIRST,
 )
-from .said import read_from, unset
+from .said import HELD, read_from, unset
 
 ALIKE = ("alpha to both", "alpha to every class")
 DEPTHS = 4  # as `fits` has them
@@ -131,7 +131,7 @@ def _named(subject, model, known, said):
     known = replace(known, gamma=gamma, alpha=alpha)
     if unset(known.reduction) and isinstance(model.reduction, str):
         known = replace(known, reduction=model.reduction)
-    claims = _claims(subject, known, said, names, form, numbers)
+    claims = _claims(subject, known, names, form, numbers)
     return Explanation(subject, model, claims, names)
 
 
@@ -206,13 +206,8 @@ def _reduction_names(model, wanted):
     )
 
 
-def _claims(subject, known, said=None, names=(), form=None, numbers=None):
-    """The claims to hold the loss against, and how each is known."""
-    how = {}
-    for name in ("gamma", "alpha", "reduction"):
-        given = said is None or said.made(name)
-        how[name] = "given" if given and known.made(name) else "fitted"
-        how[name] = "read" if name in known.read else how[name]
+def _claims(subject, known, names=(), form=None, numbers=None):
+    """The claims to hold the loss against."""
     usual = "mean" if subject.is_number else "none"
     ignored = known.ignore_index
     claims = Claims(
@@ -226,7 +221,7 @@ def _claims(subject, known, said=None, names=(), form=None, numbers=None):
         form=form,
         numbers=numbers or {},
         ignore_index=None if unset(ignored) else ignored,
-        source=how,
+        guessed=tuple(k for k in HELD if k not in known.given),
     )
     one = claims.alpha is not None and not isinstance(claims.alpha, tuple)
     if subject.task != "multi-class" or claims.sigmoids or not one:

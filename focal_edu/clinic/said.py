@@ -20,6 +20,7 @@ from .calls import fresh
 from .names import REDUCTIONS, VARIANTS
 
 GUESS = "guess"
+HELD = "gamma", "alpha", "reduction"  # what every focal loss has
 INPUTS = "logits", "probabilities"
 AVERAGES = [v.name for v in VARIANTS if v.part == "reduction"]
 AVERAGES = *REDUCTIONS, *AVERAGES
@@ -29,8 +30,7 @@ AVERAGES = *REDUCTIONS, *AVERAGES
 class Said:
     """The claims that `examine` takes, `GUESS` for those that are not made.
 
-    `read` names the claims that the loss makes itself, by an attribute or
-    a default.
+    `given` names those of γ, α and reduction that the caller makes.
     """
 
     task: str
@@ -42,7 +42,7 @@ class Said:
     smoothing: object
     ignore_index: object
     seed: int
-    read: tuple = ()
+    given: tuple = ()
 
     def made(self, name):
         """Whether a claim was made, one way or the other."""
@@ -94,7 +94,8 @@ def checked(said, weights, divisor):
             "for binary and multi-label losses"
         )
     alpha = _alpha(alpha, said.task)
-    return replace(said, alpha=alpha, reduction=reduction, scale=scale)
+    said = replace(said, alpha=alpha, reduction=reduction, scale=scale)
+    return replace(said, given=tuple(filter(said.made, HELD)))
 
 
 def can_have(task, alpha):
@@ -112,8 +113,8 @@ def read_from(loss, task, said):
     found = {name: _own(loss, name) for name in names}
     found["alpha"] = _read_alpha(loss, task)
     found["ignore_index"] = ignore_index(loss, said)
-    own = {k: v for k, v in found.items() if not (said.made(k) or unset(v))}
-    return replace(said, **own, read=tuple(own))
+    own = {k: v for k, v in found.items() if not said.made(k)}
+    return replace(said, **own)
 
 
 def with_gamma(loss, gamma):
