@@ -121,20 +121,23 @@ def _report(whole, said):
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
     }
+    effect, example = "", None
+    if verdict == "unknown":
+        effect = measured_effect(subject, claims, shape)
+    if verdict != "right":
+        example = smallest_example(subject, claims)
     return Report(
         verdict,
-        claims,
-        subject.form,
-        names,
-        findings,
-        smallest_example(subject, claims) if verdict != "right" else None,
-        measured_effect(subject, claims, shape)
-        if verdict == "unknown"
-        else "",
-        tuple(note for note, holds in notes.items() if holds),
-        title,
-        tuple(measurements(found, shape)),
-        shape,
+        claims=claims,
+        form=subject.form,
+        mistakes=names,
+        findings=findings,
+        example=example,
+        effect=effect,
+        trouble=tuple(note for note, holds in notes.items() if holds),
+        title=title,
+        facts=tuple(measurements(found, shape)),
+        profile=shape,
     )
 
 
