@@ -527,6 +527,107 @@ def test_what_public_repositories_have_is_named(loss, task, names):
     assert set(report.names) - extreme == names, report
 
 
+def varifocal_in_single(x, y):
+    """Its cross entropy, and so positives, in float32; the rest is not."""
+    factor = 0.3 * x.sigmoid() ** 2 * (1 - y) + y
+    ce = F.binary_cross_entropy_with_logits(
+        x.float(), y.float(), reduction="none"
+    )
+    return (factor * ce).sum()
+
+
+def clamped_probabilities(p, y):
+    p = p.clamp(1e-4, 1 - 1e-4)
+    p_t = torch.where(y > 0, p, 1 - p)
+    return -((1 - p_t) ** 2 * p_t.log()).mean()
+
+
+def of_images(x, y):
+    assert x.ndim == 4
+    return sum(terms(x, y)).mean()
+
+
+def up_to_three(y_true, y_pred):
+    """Summed weights of 3: as a mean over N of three outputs has them."""
+    positive, negative = terms(y_pred, y_true)
+    return (2 * positive + negative).mean()
+
+
+def after_the_background(z, t, alpha=0.25):
+    """Target k is output k − 1, as in detectors of long ago."""
+    y = (t[:, None] == torch.arange(1, z.shape[1] + 1)).to(z)
+    positive, negative = terms(z, y)
+    return (alpha * positive + (1 - alpha) * negative).sum()
+
+
+class Balanced(torch.nn.Module):
+    """Cui et al. 2019: each example's C sigmoids by its class."""
+
+    def __init__(self):
+        super().__init__()
+        self.alpha = (0.3, 1.0, 1.7)
+
+    def forward(self, z, t):
+        each = sum(terms(z, F.one_hot(t, 3).to(z))).sum(1)
+        return (z.new_tensor(self.alpha)[t] * each).mean()
+
+
+def boosted(x, y):
+    ce = F.binary_cross_entropy_with_logits(
+        x, y, pos_weight=x.new_tensor(2.5), reduction="none"
+    )
+    weight = 0.25 * y + 0.75 * (1 - y)
+    return (weight * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def every_probability(z, t):
+    p, y = z.softmax(1), F.one_hot(t, z.shape[1])
+    p_t = torch.where(y > 0, p, 1 - p)
+    return -((1 - p_t) ** 2 * p_t.log()).sum(1).mean()
+
+
+class Running(torch.nn.Module):
+    """Divided by a running mean of the number of positives."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 50.0
+
+    def forward(self, x, y):
+        self.count = 0.9 * self.count + 0.1 * max(y.sum().item(), 1)
+        positive, negative = terms(x, y)
+        return (0.25 * positive + 0.75 * negative).sum() / self.count
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (
+            varifocal_in_single,
+            L,
+            {"another gamma for negatives"},
+        ),
+        (clamped_probabilities, L, {"p_t clipped", "takes probabilities"}),
+        (of_images, L, set()),
+        (up_to_three, None, {"pos_weight is 2", "takes targets first"}),
+        (
+            after_the_background,
+            M,
+            {"class 0 the background, one against rest"},
+        ),
+        (Balanced(), M, {"one against rest, weighted by the true class"}),
+        (Balanced(), None, set()),
+        (boosted, B, {"pos_weight inside p_t"}),
+        (every_probability, M, {"softmax, then one against rest"}),
+        (Running(), L, {"another divisor"}),
+    ],
+)
+def test_forms_of_detectors_and_of_several_labels(loss, task, names):
+    report = examine(loss, **({"task": task} if task else {}))
+    found = {name for name in report.names if not name.startswith("scaled")}
+    assert found == names, report
+
+
 def by_confidence(z, t):
     """Mukhoti et al. 2020: γ is 5 below p_t = .2 and 3 above."""
     log_p = true_log(z, t)

@@ -43,7 +43,7 @@ class Form:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
         if self.map:
-            targets = targets[:, None, None]
+            targets = targets[..., None, None]
             logits = logits[..., None, None]
         if self.map and self.task == "binary":
             logits, targets = logits[:, None], targets[:, None]
@@ -62,6 +62,7 @@ class Form:
             shapes = {
                 "binary": f"{image}, {image}",
                 "multi-class": "(N, C, 1, 1), (N, 1, 1)",
+                "multi-label": "(N, C, 1, 1), (N, C, 1, 1)",
             }[self.task]
         elif self.task == "binary":
             shapes = "(N, 1), (N, 1)" if self.column else "(N,), (N,)"
@@ -91,6 +92,7 @@ FORMS = (
     Form("multi-class", integer=True, map=True),
     Form("binary", map=True),
     Form("binary", map=True, integer=True),
+    Form("multi-label", map=True),
 )
 EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")

@@ -10,6 +10,8 @@ from .calls import Form, ask, ask_each
 from .names import REDUCTIONS, Variant, build
 from .report import RISK
 
+SIGMOIDS = "one against rest"  # so the names of its forms begin
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -37,7 +39,7 @@ class Claims:
     @property
     def sigmoids(self):
         """Whether each class has a sigmoid of its own."""
-        return self.form is not None and self.form.name == "one against rest"
+        return bool(self.form) and self.form.name.startswith(SIGMOIDS)
 
     @property
     def formula(self):

@@ -140,7 +140,7 @@ def _form(fit, known, said):
     found, wanted = fit.probability, known.smoothing
     wanted = 0.0 if unset(wanted) else wanted
     name = found.name if found else ""
-    if name == "one against rest" and unset(said.task):
+    if name.startswith("one against rest") and unset(said.task):
         return found, {}, ()
     if "smoothing" in name and np.isclose(fit.numbers["share"], wanted, 1e-3):
         return found, {"share": wanted}, ()

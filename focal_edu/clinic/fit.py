@@ -16,7 +16,7 @@ from . import rules
 from .names import RIGHT, Variant
 
 MANY = 12  # outputs beyond which they are not told apart
-STALLED = 0.05  # a search that gains less than this has no exact end
+STALLED = 0.2  # a search that gains less than this has no exact end
 
 
 @dataclass(frozen=True)
@@ -183,10 +183,7 @@ class Search:
     def _index(self, truth):
         """Which weight each element has, and how many weights there are."""
         classes = self.batch.classes
-        by_class = self.batch.multi_class and truth.positive.shape[-1:] != (
-            classes,
-        )
-        if by_class:
+        if rules.by_class(truth, self.batch):
             index = self.batch.targets
             if truth.log_p.ndim == 2:
                 index = index[:, None].expand_as(truth.log_p)
@@ -197,9 +194,16 @@ class Search:
         return index, 2
 
     def _as_table(self, weights):
-        if self.batch.multi_class and len(weights) == self.batch.classes:
+        classes = self.batch.classes
+        if not self.batch.multi_class:
+            return weights.reshape(2, -1)
+        if len(weights) == classes:
             return weights
-        return weights.reshape(2, -1)
+        negative, positive = weights.reshape(2, -1)
+        asked = np.isin(np.arange(len(weights)), self.index)[-len(positive) :]
+        if asked.any():  # a sigmoid that is never positive is as the others
+            positive = np.where(asked, positive, positive[asked].mean())
+        return np.stack([negative, positive])
 
 
 def draft_of(probability, factor, alone=rules.each_example):

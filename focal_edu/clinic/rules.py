@@ -51,21 +51,30 @@ def paired(kept, truth, batch):
         return pick(truth, alpha, 1 - alpha)
     table = truth.log_p.new_tensor(alpha)
     if batch.multi_class:
-        same = truth.log_p.shape == batch.targets.shape
-        return table[batch.targets] if same else table
+        return of_the_class(table, truth, batch)
     return torch.where(truth.positive, table, 1 - table)
 
 
 def measured(kept, truth, batch):
     """The weights of `kept.table`: rows are labels, columns are outputs."""
     table = kept.table
-    by_class = batch.multi_class and truth.positive.shape[-1:] != (
-        batch.classes,
-    )
-    if not by_class:
-        return torch.where(truth.positive, table[1], table[0])
+    if by_class(truth, batch):
+        return of_the_class(table, truth, batch)
+    return torch.where(truth.positive, table[1], table[0])
+
+
+def by_class(truth, batch):
+    """Whether the class of the truth decides, not each output's label."""
+    one = truth.positive.ndim == batch.targets.ndim
+    return batch.multi_class and (one or truth.positive.shape[1] == 1)
+
+
+def of_the_class(table, truth, batch):
+    """The weight of the true class; or those of the outputs, as they are."""
+    if not by_class(truth, batch):
+        return table
     rows = table[batch.targets]
-    return rows if truth.log_p.ndim == 1 else rows[:, None]
+    return rows if truth.log_p.ndim == rows.ndim else rows.unsqueeze(1)
 
 
 def unreduced(elements, weights, truth, batch, factor):
@@ -99,6 +108,12 @@ def of_the_truth(p, batch):
     if batch.multi_class:
         return p.gather(1, batch.targets.unsqueeze(1))[:, 0]
     return torch.where(batch.targets > 0, p, 1 - p)
+
+
+def read_back(ce, positive):
+    """p_t as read off a cross entropy: exp(−CE)."""
+    ce = ce.clamp(min=torch.finfo(ce.dtype).tiny)
+    return Truth(-ce, (-(-ce).expm1()).log(), positive)
 
 
 def positive(batch):

@@ -235,7 +235,8 @@ def meet(loss, form, labels, seed):
     for nudge, coarser in NUDGES:
         nudged = fresh(loss, form.dtype)
         nudged = ask(nudged, form, one[0] * (1 + nudge), one[1]).gradient
-        if not np.array_equal(nudged, first):
+        moved = np.count_nonzero(nudged != first)
+        if moved > 0.9 * np.count_nonzero(first):
             can_be_told = close(nudged, first, 100 * (nudge + rtol))
             break
         rtol, can_be_told = coarser, coarser < 1e-3
@@ -278,13 +279,18 @@ def subjects(loss, said):
     """
     usual, trouble = _answering(loss, said, FORMS)
     turned, _ = _answering(loss, said, EXCHANGED)
-    one_label = any(item.task == "binary" for item in usual)
-    many = [i for i in usual if one_label and i.task == "multi-label"]
-    likely = [i for i in usual if all(i is not other for other in many)]
-    groups = [likely, many, turned]
-    if turned and targets_first(loss):
-        groups = groups[::-1]
+    orders = (turned, usual) if targets_first(loss) else (usual, turned)
+    groups = [group for found in orders for group in _one_label_first(found)]
     return [group for group in groups if group], trouble
+
+
+def _one_label_first(found):
+    """Those of several labels apart, if some are of one."""
+    one_label = any(item.task == "binary" for item in found)
+    groups = [], []
+    for item in found:
+        groups[one_label and item.task == "multi-label"].append(item)
+    return groups
 
 
 def _answering(loss, said, forms):

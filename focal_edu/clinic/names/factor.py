@@ -100,6 +100,16 @@ def logarithm_for_probability(truth, gamma):
 
 
 @variant(
+    "power inside the bracket",
+    "1 − p_t^γ in place of (1 − p_t)^γ",
+    "the factor is γ times larger where p_t is near 1: easy examples are "
+    "hardly muted",
+)
+def power_inside(truth, gamma):
+    return -(gamma * truth.log_p).expm1()
+
+
+@variant(
     "cross entropy",
     "no modulating factor: γ has no effect",
     "easy examples are as loud as in cross entropy",

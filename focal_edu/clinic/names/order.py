@@ -6,7 +6,7 @@ own, where none is given.
 
 import torch
 
-from ..rules import Truth, each_example
+from ..rules import Truth, each_example, read_back
 from .variant import ONE_ANSWER, READ_OFF, WEIGHTED, variant
 
 
@@ -45,7 +45,7 @@ def mean_entropy_for_probability(truth, weights, factor, reduce):
 )
 def weights_inside(truth, weights, factor, reduce):
     ce = weights * -truth.log_p
-    return reduce(factor(_read_back(ce, truth.positive)) * ce)
+    return reduce(factor(read_back(ce, truth.positive)) * ce)
 
 
 @variant(
@@ -60,7 +60,7 @@ def weights_inside(truth, weights, factor, reduce):
 )
 def after_reduction(truth, weights, factor, reduce):
     ce = reduce(weights * -truth.log_p)
-    return factor(_read_back(ce, truth.positive)) * ce
+    return factor(read_back(ce, truth.positive)) * ce
 
 
 @variant(
@@ -74,7 +74,7 @@ def after_reduction(truth, weights, factor, reduce):
 )
 def weighted_last(truth, weights, factor, reduce):
     ce = reduce(-truth.log_p)
-    return weights.mean() * factor(_read_back(ce, truth.positive)) * ce
+    return weights.mean() * factor(read_back(ce, truth.positive)) * ce
 
 
 @variant(
@@ -128,12 +128,6 @@ def every_pair(truth, weights, factor, reduce):
         torch.where(yes, log_p, log_q), torch.where(yes, log_q, log_p), yes
     )
     return reduce((weights * factor(pairs) * -pairs.log_p).mean(1))
-
-
-def _read_back(ce, positive):
-    """p_t as read off a cross entropy: exp(−CE)."""
-    ce = ce.clamp(min=torch.finfo(ce.dtype).tiny)
-    return Truth(-ce, (-(-ce).expm1()).log(), positive)
 
 
 def _of_entropy(ce, factor):

@@ -9,6 +9,7 @@ from ..rules import (
     of_the_truth,
     one_hot,
     positive,
+    read_back,
     stable,
 )
 from .variant import (
@@ -185,8 +186,7 @@ def smoothed(batch, share=0.1):
     tasks=ONE_ANSWER,
 )
 def smoothed_and_read_back(batch, share=0.1):
-    ce = _smoothed_entropy(batch, share)
-    return Truth(-ce, (-(-ce).expm1()).log(), positive(batch))
+    return read_back(_smoothed_entropy(batch, share), positive(batch))
 
 
 @variant(
@@ -258,6 +258,66 @@ def over_the_batch(batch):
 def one_against_rest(batch):
     x_t = batch.logits * (2 * one_hot(batch) - 1)
     return Truth(F.logsigmoid(x_t), F.logsigmoid(-x_t), one_hot(batch) > 0)
+
+
+@variant(
+    "class 0 the background, one against rest",
+    "a sigmoid for each class but 0: target 0 is all zeros, target k is "
+    "the sigmoid k − 1",
+    "the paper's form for detectors; with targets that start at 0 for a "
+    "class, that class is never learned",
+    seen="FCOS, ATSS and maskrcnn-benchmark layers/sigmoid_focal_loss.py",
+    tasks=CLASSES,
+    alpha=("none",),
+)
+def background_first(batch):
+    truth = F.one_hot(batch.targets, batch.classes + 1)[:, 1:]
+    x_t = batch.logits * (2 * truth - 1)
+    return Truth(F.logsigmoid(x_t), F.logsigmoid(-x_t), truth > 0)
+
+
+@variant(
+    "one against rest, weighted by the true class",
+    "a sigmoid for each class, all C of them weighted by the class of the "
+    "truth",
+    "a rare class is loud as a positive and in the negatives of the others",
+    seen="vandit15/Class-balanced-loss-pytorch class_balanced_loss.py",
+    tasks=CLASSES,
+    alpha=("weights",),
+)
+def rest_of_the_class(batch):
+    return one_against_rest(batch)._replace(positive=positive(batch)[:, None])
+
+
+@variant(
+    "softmax, then one against rest",
+    "log p of the true class and log(1 − p) of all others, of a softmax",
+    "the wrong classes are punished twice: by the softmax and each apart",
+    tasks=CLASSES,
+)
+def softmax_against_rest(batch):
+    p = batch.logits.softmax(1)
+    yes = one_hot(batch) > 0
+    log_p = batch.logits.log_softmax(1)
+    log_q = (-p).log1p()
+    return Truth(
+        torch.where(yes, log_p, log_q), torch.where(yes, log_q, log_p), yes
+    )
+
+
+@variant(
+    "pos_weight inside p_t",
+    "p_t read back from a cross entropy with pos_weight, α after that",
+    "positives look harder to the factor than they are, and are boosted "
+    "twice",
+    tasks=ELEMENTWISE,
+    alpha=("number",),
+)
+def boosted(batch, pos_weight=2.0):
+    right = stable(batch)
+    raised = pos_weight * right.log_p
+    log_p = torch.where(right.positive, raised, right.log_p)
+    return read_back(-log_p, right.positive)
 
 
 def _squashed(batch):
