@@ -1,7 +1,5 @@
 """The examples that a loss is asked about."""
 
-import math
-
 import numpy as np
 import torch
 
@@ -55,7 +53,7 @@ def at_margins(task, labels, x_t, rng, truth=None):
         logits[np.arange(n), targets] = rest + x_t
         return logits, targets
     targets = rng.permutation(np.arange(n) % 2).astype(float)
-    targets = targets if truth is None else np.full(n, float(truth))
+    targets = targets if truth is None else np.full(n, truth, float)
     logits = x_t * (2 * targets - 1)
     if task == "multi-label":
         return np.repeat(logits[:, None], classes, 1), np.repeat(
@@ -89,19 +87,8 @@ def singles(task, labels, rng):
 def one_of_each(task, labels, x_t):
     """Return one example of each label, all at the same margin."""
     known = np.array(labels.used if task == "multi-class" else (0.0, 1.0))
-    if task == "multi-class":
-        logits = np.zeros((len(known), labels.classes))
-        logits[np.arange(len(known)), known] = x_t + math.log(
-            labels.classes - 1
-        )
-        return logits, known
-    logits = x_t * (2 * known - 1)
-    if task == "binary":
-        return logits, known
-    return (
-        np.repeat(logits[:, None], labels.classes, 1),
-        np.repeat(known[:, None], labels.classes, 1),
-    )
+    rng = np.random.default_rng(0)
+    return at_margins(task, labels, np.full(len(known), x_t), rng, known)
 
 
 def round_numbers(task, labels, usual):

@@ -7,12 +7,13 @@ import numpy as np
 from . import weights
 from .claims import Claims
 from .models import fits, models
-from .names import RIGHT, SYMBOLS, Variant, named
+from .names import RIGHT, named
 from .names.inputs import (
     TAKES_LOGITS,
     TAKES_PROBABILITIES,
     TAKES_TARGETS_FIRST,
 )
+from .names.variant import SYMBOLS, Variant
 from .said import HELD, read_from, unset
 
 ALIKE = ("alpha to both", "alpha to every class")

@@ -10,7 +10,8 @@ import torch
 
 from . import batches, rules
 from .calls import Refusal, ask_each
-from .names import EXTREME, VARIANTS, named
+from .names import VARIANTS, named
+from .names.variant import EXTREME
 
 FARTHEST = (110, 150)
 ROUNDED = named("log of a rounded probability")

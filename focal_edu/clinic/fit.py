@@ -13,7 +13,8 @@ import torch
 from scipy.optimize import leastsq
 
 from . import rules
-from .names import RIGHT, Variant
+from .names import RIGHT
+from .names.variant import Variant
 
 MANY = 12  # outputs beyond which they are not told apart
 STALLED = 0.2  # a search that gains less than this has no exact end

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from scipy.optimize import leastsq
 
-from . import rules, singles
+from . import batches, rules, singles
 from .calls import Refusal, ask
-from .fit import MANY, Fit, as_written
-from .names import FITTED, RIGHT, VARIANTS, BuiltLoss, Variant, named
+from .fit import MANY, Fit, as_written, draft_of
+from .names import RIGHT, BuiltLoss, named, variants_of
+from .names.variant import FITTED, Variant
 from .singles import INSIDE
 from .subject import close
 
@@ -71,15 +72,11 @@ def _fits_of_a_batch(subject):
         probabilities += [named("softmax over the batch")]
     whole = subject.batch, subject.answer
     for probability, detached in product(probabilities, (False, True)):
-        draft = Fit(
-            probability,
-            None,
-            rules.each_example,
-            2.0,
-            {},
-            np.ones(shape),
-            0.0,
-            detached,
+        draft = replace(
+            draft_of(probability, None),
+            table=np.ones(shape),
+            residual=0.0,
+            detached=detached,
         )
         gamma = _searched(partial(_gap, draft, *whole), subject.rtol * 10)
         found = replace(draft, gamma=gamma)
@@ -109,41 +106,40 @@ def models(subject, fit, expected=None):
     `expected` are the weights of the outputs that were claimed, if any.
     """
     orders = [
-        v
-        for v in VARIANTS
-        if v.part == "order"
-        and v.alone is fit.alone
-        and v.match == FITTED
-        and subject.task in v.tasks
+        order
+        for order in variants_of("order", subject.task)
+        if order.alone is fit.alone and order.match == FITTED
     ]
     if fit.alone is rules.each_example:
         orders = [None, named("modulated after reduction"), *orders]
-    found = []
-    for order, reduction in product(orders, _reductions(subject)):
-        model = _model(subject, fit, order, reduction, expected)
-        if model and agrees(subject, model):
-            found.append(model)
-    if not found and not fit.pairs:
-        model = Model(fit, None, _reductions(subject)[0], fit.table)
-        changing = replace(model, overwritten=True)
-        for reduction in _reductions(subject)[:3]:
-            changing = replace(changing, reduction=reduction)
-            if agrees(subject, changing):
-                return [changing]
+    averaged = [
+        model
+        for reduction in _reductions(subject)
+        if (model := _averaged(subject, fit, reduction, expected))
+    ]
+    tried = [
+        replace(model, order=order)
+        for order, model in product(orders, averaged)
+        if not (model.normalised and order)
+    ]
+    if not fit.pairs:
+        plain = Model(fit, None, "none", fit.table, overwritten=True)
+        tried += [replace(plain, reduction=r) for r in _reductions(subject)]
+    found = [model for model in tried if agrees(subject, model)]
     return found or _batch_by_batch(subject, fit)
 
 
 def _reductions(subject):
-    wanted = [
-        v
-        for v in VARIANTS
-        if v.part == "reduction" and subject.task in v.tasks
-    ]
-    is_map = [v for v in wanted if v.name == "a map over classes"]
+    others = variants_of("reduction", subject.task)
+    is_map = [v for v in others if v.name == "a map over classes"]
     if not subject.is_number:
         return ["none", *is_map]
-    kept = [v for v in wanted if v not in is_map]
-    return ["mean", "sum", "mean_positive", *kept]
+    return [
+        "mean",
+        "sum",
+        "mean_positive",
+        *(v for v in others if v not in is_map),
+    ]
 
 
 def _columns(subject, fit, table, expected):
@@ -160,46 +156,43 @@ def _columns(subject, fit, table, expected):
     return 1.0 if part is None else part / part.mean(1, keepdims=True)
 
 
-def _model(subject, fit, order, reduction, expected=None):
+def _averaged(subject, fit, reduction, expected):
     """The model, with weights as they are before the average is taken."""
-    table, relative = fit.table, False
-    if "weights" in _hidden(reduction):
-        table, relative = _relative_weights(subject, fit), True
+    relative = "weights" in _hidden(reduction)
+    if relative:
+        table = _relative_weights(subject, fit)
         if table is None:
             return None
     else:
-        table = table / _share(subject, fit, reduction)
+        table = fit.table / _share(subject, fit, reduction)
         if subject.task == "multi-label" and table.shape[1] == 1:
             table = table * _columns(subject, fit, table, expected)
-    model = Model(fit, order, reduction, table, relative)
+    model = Model(fit, None, reduction, table, relative)
     if model.normalised:
-        hidden = fit.gamma == 0 and order is None
-        return _with_hidden_gamma(subject, model) if hidden else None
+        return _with_hidden_gamma(subject, model) if fit.gamma == 0 else None
     return model
 
 
 def _share(subject, fit, reduction):
-    """The part of an element's loss that is left of a single example's.
+    """The part of a single example's loss that its average leaves.
 
-    By label, or by class: what the reduction makes of an example of ones.
+    By label, or by class: each in one example, averaged and summed.
     """
-    classes, rule = subject.labels.classes, _rule(reduction)
-    by_label = fit.pairs
-    shape = (1, classes) if subject.task == "multi-label" else (1,)
-    shares = []
-    for label in (0.0, 1.0) if by_label else range(classes):
-        targets = torch.full(shape, label)
-        ones, positive = torch.ones(shape).double(), targets > 0
-        if subject.task == "multi-class":
-            targets = targets.long()
-        if by_label and subject.task == "multi-class":
-            ones = torch.ones(1, classes).double()
-            positive = torch.arange(classes)[None] == targets[:, None]
-        truth = rules.Truth(ones, ones, positive)
-        batch = rules.Batch(ones, targets, classes, by_label)
-        left = rule(ones, ones, truth, batch, lambda _, ones=ones: ones)
-        shares.append(float(left.sum() / ones.numel()))
-    return np.array(shares)[:, None] if by_label else np.array(shares)
+    rows = batches.one_of_each(subject.task, subject.labels, 0.0)
+    rows = [*zip(*map(torch.tensor, rows), strict=True)]
+    part, whole = (
+        [made(x[None], y[None]).sum().item() for x, y in rows]
+        for made in (
+            Model(fit, None, how, np.ones_like(fit.table)).loss()
+            for how in (reduction, "sum")
+        )
+    )
+    left = np.array(part) / whole
+    if fit.pairs:
+        return left.mean() if subject.task == "multi-class" else left[:, None]
+    shares = np.ones(len(fit.table))
+    shares[list(subject.labels.used)] = left
+    return shares
 
 
 def _hidden(reduction):

@@ -15,7 +15,8 @@ import torch
 
 from . import batches, rules
 from .fit import MANY, Search, draft_of
-from .names import CAPPED, FITTED, VARIANTS, named
+from .names import named, variants_of
+from .names.variant import CAPPED, FITTED
 
 INSIDE = named("weights inside p_t").rule
 ENTROPY = named("cross entropy for p_t").rule
@@ -95,15 +96,13 @@ class _Singles:
 
     def options(self):
         """The probabilities and factors of this task."""
-        shown = [
-            v
-            for v in VARIANTS
-            if self.task in v.tasks and v.match in (FITTED, CAPPED)
-        ]
-        if self.subject.form.probabilities:  # squashed twice by us, not by it
-            shown = [v for v in shown if "squashed" not in v.name]
+        by_us = "squashed" if self.subject.form.probabilities else "?"
         return tuple(
-            [v for v in shown if v.part == part]
+            [
+                v
+                for v in variants_of(part, self.task)
+                if v.match in (FITTED, CAPPED) and by_us not in v.name
+            ]
             for part in ("probability", "factor")
         )
 

@@ -9,7 +9,8 @@ import torch
 from ..validate import show
 from . import rules
 from .fit import as_written
-from .names import VARIANTS, Variant, named
+from .names import named, variants_of
+from .names.variant import Variant
 from .said import unset
 
 OTHERS = "other weights"
@@ -93,13 +94,9 @@ def _rules(subject, model, alpha):
     one_for_many = subject.task == "multi-class" and not model.fit.pairs
     if not (one_for_many and _kind(alpha) == "number"):
         yield None
-    for variant in VARIANTS:
-        if (
-            variant.part == "alpha"
-            and variant.name != "alpha overwritten"
-            and subject.task in variant.tasks
-            and _kind(alpha) in variant.alpha
-        ):
+    for variant in variants_of("alpha", subject.task):
+        overwritten = variant.name == "alpha overwritten"
+        if _kind(alpha) in variant.alpha and not overwritten:
             yield variant
 
 
