@@ -57,19 +57,14 @@ class Form:
         kind = "probabilities" if self.probabilities else "logits"
         whole = self.integer and self.task != "multi-class"
         kind += " and integer targets" if whole else " and targets"
-        if self.map:
-            image = "(N, 1, 1, 1)"
-            shapes = {
-                "binary": f"{image}, {image}",
-                "multi-class": "(N, C, 1, 1), (N, 1, 1)",
-                "multi-label": "(N, C, 1, 1), (N, C, 1, 1)",
-            }[self.task]
-        elif self.task == "binary":
-            shapes = "(N, 1), (N, 1)" if self.column else "(N,), (N,)"
-        elif self.task == "multi-label" or self.one_hot:
-            shapes = "(N, C), (N, C)"
-        else:
-            shapes = "(N, C), (N, 1)" if self.column else "(N, C), (N,)"
+        letters = {7: "N", 3: "C", 1: "1"}
+        logits = torch.zeros(7 if self.task == "binary" else (7, 3))
+        targets = logits if self.task != "multi-class" else logits[:, 0]
+        given = replace(self, exchanged=False).tensors(logits, targets.long())
+        shapes = ", ".join(
+            f"({', '.join(letters[size] for size in tensor.shape)})"
+            for tensor in given
+        ).replace("(N)", "(N,)")
         order = ", targets first" if self.exchanged else ""
         return f"{self.task}, {kind} of shape {shapes}{order}"
 

@@ -15,6 +15,7 @@ from .names.inputs import (
 )
 from .names.variant import SYMBOLS, Variant
 from .said import HELD, read_from, unset
+from .subject import Labels
 
 ALIKE = ("alpha to both", "alpha to every class")
 DEPTHS = 4  # as `fits` has them
@@ -69,7 +70,7 @@ def explain(loss, groups, said):
             if best:
                 break
         if best and best[0].cost < 3.5:
-            return best[0]
+            break
     if best:
         return best[0]
     subject = groups[0][0]
@@ -200,9 +201,9 @@ def _reduction_names(model, wanted):
         Variant(
             f"reduction is {found}",
             "reduction",
-            RIGHT["reduction"][found],
             f"reduction {found}, not {wanted}",
             "the size of loss and gradient is not the one you tune for",
+            rule=RIGHT["reduction"][found],
         ),
     )
 
@@ -230,10 +231,7 @@ def _claims(subject, known, names=(), form=None, numbers=None):
     # one number for C classes becomes the weights it stands for
     rule = next((n for n in names if n.part == "alpha" and n.rule), None)
     rule = rule or named("alpha to every class")
-    every = replace(
-        subject, labels=type(subject.labels).of(subject.labels.classes)
-    )
+    every = replace(subject, labels=Labels.of(claims.classes))
     alpha = weights.expected(every, False, rule, claims.alpha)
-    return replace(
-        claims, alpha=tuple(alpha.tolist()), one_number=claims.alpha
-    )
+    alpha = tuple(alpha.tolist())
+    return replace(claims, alpha=alpha, one_number=claims.alpha)

@@ -180,10 +180,11 @@ def _share(subject, fit, reduction):
     """
     rows = batches.one_of_each(subject.task, subject.labels, 0.0)
     rows = [*zip(*map(torch.tensor, rows), strict=True)]
+    plain = fit if fit.pairs else replace(fit, probability=None)
     part, whole = (
         [made(x[None], y[None]).sum().item() for x, y in rows]
         for made in (
-            Model(fit, None, how, np.ones_like(fit.table)).loss()
+            Model(plain, None, how, np.ones_like(fit.table)).loss()
             for how in (reduction, "sum")
         )
     )
@@ -258,12 +259,12 @@ def _batch_by_batch(subject, fit):
     average = Variant(
         "weights set by the batch",
         "reduction",
-        lambda elements, *rest: elements.mean(),
         "weights that each batch's own targets set: how many it has of each "
         "label",
         "the same example counts for more or less with its neighbours; no "
         "fixed α does that",
         detail="shares of the labels, in order, are " + " and ".join(told),
+        rule=rules.mean,
     )
     plain = Model(fit, None, average, np.ones_like(fit.table))
     return [replace(plain, of_batches=True)]
@@ -279,10 +280,10 @@ def _with_another_divisor(subject, fit, found):
     reduction = Variant(
         "another divisor",
         "reduction",
-        lambda elements, *rest: elements.sum() / seen[0],
         "the sum divided by a number of its own",
         "the size of loss and gradient is not the one you tune for",
         detail=", ".join(counts),
+        rule=lambda elements, *rest: elements.sum() / seen[0],
     )
     return Model(fit, None, reduction, fit.table)
 

@@ -1,6 +1,5 @@
 """From a table of weights to an α, and names for what α does not explain."""
 
-from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,30 +28,25 @@ def explanations(subject, model, said):
         yield (None if unset(alpha) else alpha), ()
         return
     together = pairs and model.order and model.order.name in TOGETHER
-    guesses = list(_guesses(subject, model, table))
-    if unset(alpha):
-        tried = guesses
-    else:
-        own = ((alpha, rule) for rule in _rules(subject, model, alpha))
-        others = (
-            (value, rule)
-            for value, rule in guesses
-            if rule is None
-            and value is not None
-            and (_kind(value) == "number" or _kind(alpha) == "weights")
-        )
-        tried = chain(own, others)
+    tried = list(_guesses(subject, model, table))
+    if not unset(alpha):
+        one = _kind(alpha) != "weights"
+        tried = [(alpha, rule) for rule in _rules(subject, model, alpha)] + [
+            (value, None)
+            for value, rule in tried
+            if not (
+                rule or value is None or (one and _kind(value) == "weights")
+            )
+        ]
     for value, variant in tried:
         own = expected(subject, pairs, variant, value) * said.scale
         seen = table
         if together:
             own, seen = (t.mean(1, keepdims=True) for t in (own, seen))
         names = _left_over(subject, model, seen, own, variant)
-        if names is None:
-            continue
-        if unset(alpha) or value == alpha:
+        if names is not None and (unset(alpha) or value == alpha):
             yield value, names
-        else:
+        elif names is not None:
             yield alpha, (claim("alpha", value, alpha), *names)
     yield (None if unset(alpha) else alpha), (_others(table),)
 
@@ -77,7 +71,6 @@ def claim(name, value, wanted):
     return Variant(
         f"{name} is {show(value)}",
         "claim",
-        None,
         f"the focal loss of another {name}: not {show(wanted)}",
         "you tune a number that is not the one in use",
     )
@@ -159,7 +152,6 @@ def _scaled(ratio, model):
     return Variant(
         f"scaled by {ratio:.4g}",
         "alpha",
-        None,
         f"{ratio:.4g} times the focal loss",
         "the learning rate changes, and nothing else does",
         detail=detail,
@@ -170,7 +162,6 @@ def _pos_weight(boost, model):
     return Variant(
         f"pos_weight is {boost:.4g}",
         "alpha",
-        None,
         f"{boost:.4g} for positives, beside the weights claimed",
         "the balance is set by another number than α",
         detail=_both(model.table),
@@ -192,7 +183,6 @@ def _others(table):
     return Variant(
         OTHERS,
         "alpha",
-        None,
         "weights that no α gives",
         "the balance is set by other numbers than α",
         detail=_both(table) if one else shown,

@@ -5,7 +5,6 @@ from .variant import Variant
 TAKES_PROBABILITIES = Variant(
     "takes probabilities",
     "input",
-    None,
     "the focal loss of probabilities: it wants σ(x) or softmax(z), no logits",
     "given logits it fails or is NaN; given probabilities it may be "
     "infinite or NaN once one of them rounds to 0 or 1",
@@ -14,14 +13,12 @@ TAKES_PROBABILITIES = Variant(
 TAKES_LOGITS = Variant(
     "takes logits",
     "input",
-    None,
     "the focal loss of logits, which it squashes itself",
     "given probabilities it squashes them again",
 )
 TAKES_TARGETS_FIRST = Variant(
     "takes targets first",
     "input",
-    None,
     "the focal loss if called as loss(targets, logits)",
     "called as PyTorch's losses are, it takes logits for targets",
 )

@@ -21,7 +21,7 @@ TABLE = []
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of writing one part of the loss: `rule` computes it.
+    """One way of writing one part of the loss: `rule` computes it, if any.
 
     `numbers` are the rule's own, `match` is what must have been measured
     before it is tried. `alpha` lists the kinds of α that it is told apart
@@ -32,10 +32,10 @@ class Variant:
 
     name: str
     part: str
-    rule: callable
     computes: str
     effect: str
     seen: str = ""
+    rule: callable = None
     tasks: tuple = ALL
     alpha: tuple = ANY_ALPHA
     match: str = FITTED
@@ -62,8 +62,8 @@ def variant(name, computes, effect, **more):
             for p in parameters
             if p.default is not inspect.Parameter.empty
         }
-        own = {"alone": rule, "numbers": numbers} | more
-        TABLE.append(Variant(name, part, rule, computes, effect, **own))
+        own = {"rule": rule, "alone": rule, "numbers": numbers} | more
+        TABLE.append(Variant(name, part, computes, effect, **own))
         return rule
 
     return enter
