@@ -586,6 +586,18 @@ def every_probability(z, t):
     return -((1 - p_t) ** 2 * p_t.log()).sum(1).mean()
 
 
+def of_booleans(x, y):
+    p_t = torch.where(y, x.sigmoid(), 1 - x.sigmoid())
+    log = torch.where(y, F.logsigmoid(x), F.logsigmoid(-x))
+    return -((1 - p_t) ** 2 * log).mean()
+
+
+def less_a_power(z, t):
+    """PolyLoss as for RetinaNet: the leading term is taken away."""
+    q = 1 - true_log(z, t).exp()
+    return (of_classes(z, t) - q**3).mean()
+
+
 class Running(torch.nn.Module):
     """Divided by a running mean of the number of positives."""
 
@@ -619,6 +631,8 @@ class Running(torch.nn.Module):
         (Balanced(), None, set()),
         (boosted, B, {"pos_weight inside p_t"}),
         (every_probability, M, {"softmax, then one against rest"}),
+        (of_booleans, B, set()),
+        (less_a_power, M, {"a power of 1 - p_t added"}),
         (Running(), L, {"another divisor"}),
     ],
 )
@@ -626,6 +640,11 @@ def test_forms_of_detectors_and_of_several_labels(loss, task, names):
     report = examine(loss, **({"task": task} if task else {}))
     found = {name for name in report.names if not name.startswith("scaled")}
     assert found == names, report
+
+
+def constant(x, y):
+    each = sum(terms(x, y))
+    return each.sum() / each.detach().sum()
 
 
 def by_confidence(z, t):
@@ -673,6 +692,7 @@ def capped(x, y):
     [
         (dual, M),
         (by_confidence, M),
+        (constant, B),
         (by_class, M),
         (with_priors, M),
         (with_dice, B),
@@ -729,8 +749,15 @@ def by_ratio(x, y):
     return (positive * (1 - y).sum() / y.sum().clamp(min=1) + negative).sum()
 
 
+def by_means(x, y):
+    """The mean of each label, so that neither may be missing."""
+    each = sum(terms(x, y))
+    return each[y == 1].mean() + each[y == 0].mean()
+
+
 @pytest.mark.parametrize(
-    ("loss", "task"), [(by_count, M), (by_share, B), (by_ratio, B)]
+    ("loss", "task"),
+    [(by_count, M), (by_share, B), (by_ratio, B), (by_means, B)],
 )
 @pytest.mark.parametrize("told", [True, False])
 def test_weights_that_the_batch_sets_are_called_so(loss, task, told):

@@ -29,6 +29,7 @@ class Form:
     map: bool = False
     one_hot: bool = False
     integer: bool = False
+    boolean: bool = False
     probabilities: bool = False
     exchanged: bool = False
     dtype: torch.dtype = torch.float64
@@ -38,7 +39,8 @@ class Form:
         targets = torch.tensor(np.asarray(targets))
         if self.one_hot:
             targets = torch.nn.functional.one_hot(targets, logits.shape[1])
-        targets = targets.to(torch.int64 if self.integer else logits.dtype)
+        dtype = torch.int64 if self.integer else logits.dtype
+        targets = targets.to(torch.bool if self.boolean else dtype)
         if self.column:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
@@ -56,7 +58,8 @@ class Form:
     def __str__(self):
         kind = "probabilities" if self.probabilities else "logits"
         whole = self.integer and self.task != "multi-class"
-        kind += " and integer targets" if whole else " and targets"
+        kind += " and integer" if whole else " and"
+        kind += " booleans as targets" if self.boolean else " targets"
         letters = {7: "N", 3: "C", 1: "1"}
         logits = torch.zeros(7 if self.task == "binary" else (7, 3))
         targets = logits if self.task != "multi-class" else logits[:, 0]
@@ -79,6 +82,8 @@ FORMS = (
     Form("binary", integer=True),
     Form("binary", column=True, integer=True),
     Form("multi-label", integer=True),
+    Form("binary", boolean=True),
+    Form("multi-label", boolean=True),
     Form("binary", probabilities=True),
     Form("multi-label", probabilities=True),
     Form("multi-class", integer=True, probabilities=True),

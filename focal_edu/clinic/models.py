@@ -310,8 +310,12 @@ def _weights_in(fit, batch, answer):
     )
     ours = np.column_stack([sums.detach().numpy().ravel(), slopes.numpy()])
     theirs = np.append(answer.value, answer.gradient)
+    ours, theirs = map(_or_zero, (ours, theirs))
     found = np.linalg.lstsq(ours.T, theirs, rcond=None)[0]
     return found.reshape(fit.table.shape), found @ ours, theirs
+
+
+_or_zero = partial(np.nan_to_num, posinf=0.0, neginf=0.0)
 
 
 def agrees(subject, model):

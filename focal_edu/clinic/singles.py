@@ -230,6 +230,7 @@ class _Singles:
         elif len(numbers) < 2:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
+            yield [2.0, *(-x for x in numbers.values())]  # PolyLoss's −1
 
     def _with_slope(self, fit, known):
         """With `detached` as the gradients have it."""

@@ -24,7 +24,7 @@ from .said import can_have, ignore_index, numbers_of_classes, unset
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 HOPELESS = -500.0
 MOST = 10  # labels of which each is asked about
-COMPANION = 40.0  # the logit of a positive that costs nothing
+COMPANION = 40.0  # the margin of an example that costs nothing
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ class Subject:
     def each(self, batch, dtype=None):
         """The answer to each example, a batch of its own.
 
-        Where a loss is infinite without a positive, each negative gets one
-        that costs nothing.
+        Where a loss is infinite without a positive, or without a negative,
+        each example gets one that costs nothing.
         """
-        alone = Subject._one_by_one, Subject._accompanied
-        return self._recall(alone[self.needs_a_positive], batch, dtype)
+        ask = Subject._accompanied if self.in_need else Subject._one_by_one
+        return self._recall(ask, batch, dtype)
 
     def _whole(self, batch, dtype):
         return ask(self.copy(dtype), self.form, *batch, dtype)
@@ -122,10 +122,11 @@ class Subject:
     def _accompanied(self, batch, dtype):
         answers = []
         for x, y in zip(*batch, strict=True):
-            pair = np.stack([x, np.full_like(x, COMPANION)])
-            truth = np.stack([y, np.ones_like(y)])
-            some = slice(None) if not np.any(y) else slice(1)
-            answer = self._whole((pair[some], truth[some]), dtype)
+            other = np.full_like(y, not np.any(y))
+            pair = np.stack([x, COMPANION * (2 * other - 1)])
+            both = slice(None if np.any(y) in self.in_need else 1)
+            asked = pair[both], np.stack([y, other])[both]
+            answer = self._whole(asked, dtype)
             answers.append((answer.value.sum(), answer.gradient[0]))
         value, gradient = map(np.array, zip(*answers, strict=True))
         return Answer(value, gradient, dtype)
@@ -164,17 +165,17 @@ class Subject:
             return None
 
     @cached_property
-    def needs_a_positive(self):
-        """Whether negatives alone, and only they, are infinite or NaN."""
+    def in_need(self):
+        """Which labels are infinite or NaN where they are alone."""
         if self.task == "multi-class":
-            return False
+            return ()
         both = batches.one_of_each(self.task, self.labels, -1.0)
         try:
             value = self._one_by_one(both, self.form.dtype).value
         except Refusal:
-            return False
-        size = np.nan_to_num(np.abs(value), nan=np.inf)
-        return bool(size[0] > 1000 * size[1])
+            return ()
+        usual = 1000 * np.abs(self.answer.value).max()
+        return tuple(np.flatnonzero(~(np.abs(value) <= usual)))
 
     @cached_property
     def hopeless_weights(self):
