@@ -34,6 +34,11 @@ class Form:
     exchanged: bool = False
     dtype: torch.dtype = torch.float64
 
+    @property
+    def usual(self):
+        """Whether integers stand for classes, and numbers for labels."""
+        return self.integer == (self.task == "multi-class") and not self.map
+
     def tensors(self, logits, targets):
         """Return what the loss is called with, for NumPy `targets`."""
         targets = torch.tensor(np.asarray(targets))

@@ -122,10 +122,11 @@ def models(subject, fit, expected=None):
         for order, model in product(orders, averaged)
         if not (model.normalised and order)
     ]
-    if not fit.pairs:
-        plain = Model(fit, None, "none", fit.table, overwritten=True)
-        tried += [replace(plain, reduction=r) for r in _reductions(subject)]
     found = [model for model in tried if agrees(subject, model)]
+    if not found and not fit.pairs:
+        plain = Model(fit, None, "none", fit.table, overwritten=True)
+        tried = [replace(plain, reduction=r) for r in _reductions(subject)]
+        found = [model for model in tried if agrees(subject, model)]
     return found or _batch_by_batch(subject, fit)
 
 

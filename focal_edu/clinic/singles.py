@@ -230,7 +230,8 @@ class _Singles:
         elif len(numbers) < 2:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
-            yield [2.0, *(-x for x in numbers.values())]  # PolyLoss's −1
+        if "epsilon" in numbers:  # what PolyLoss has for detectors
+            yield [2.0, *(numbers | {"epsilon": -1.0}).values()]
 
     def _with_slope(self, fit, known):
         """With `detached` as the gradients have it."""

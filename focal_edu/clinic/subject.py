@@ -169,13 +169,15 @@ class Subject:
         """Which labels are infinite or NaN where they are alone."""
         if self.task == "multi-class":
             return ()
-        both = batches.one_of_each(self.task, self.labels, -1.0)
+        both = batches.one_of_each(self.task, self.labels, 1.0)
         try:
             value = self._one_by_one(both, self.form.dtype).value
         except Refusal:
             return ()
-        usual = 1000 * np.abs(self.answer.value).max()
-        return tuple(np.flatnonzero(~(np.abs(value) <= usual)))
+        negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
+        if np.isinf([negative, positive]).all():
+            return 0, 1
+        return (0,) if negative > 1000 * positive else ()
 
     @cached_property
     def hopeless_weights(self):
@@ -305,7 +307,7 @@ def _answering(loss, said, forms):
             wanted = unset(said.task) or said.task == form.task
             if wanted and can_have(form.task, said.alpha):
                 _try_form(loss, form, labels, said.seed, found, trouble)
-        forms = [f for f in forms if f.task == "multi-class" and f.integer]
+        forms = [f for f in forms if f.usual and f.task != "binary"]
         if found:
             break
     told = sorted(trouble.values(), key=lambda line: "it raised" in line)
