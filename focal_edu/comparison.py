@@ -32,6 +32,7 @@ SIZE = 64  # images in a batch
 HIDDEN = 16
 RATES = (0.0005, 0.0015, 0.005, 0.015)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
+EPS = 1e-16  # of Adam: next to 0, else the size of a loss is one setting more
 TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
@@ -171,16 +172,18 @@ class Contest:
         Each of `asked` is settings, rates and steps; what was trained for
         as many steps before is not trained again.
         """
-        wanted = {}  # steps
+        wanted = {}
         for settings, rates, steps in asked:
             for setting, rate in product(map(_key, settings), rates):
-                if (0, rate, steps[-1], "ap", setting) not in self.seen:
-                    before = wanted.get((setting, rate), ())
-                    wanted[setting, rate] = max(before, tuple(steps))
+                if any(
+                    (0, rate, step, "ap", setting) not in self.seen
+                    for step in steps
+                ):
+                    wanted.setdefault((setting, rate), set()).update(steps)
         alike = {}  # networks that one process trains side by side
         for (setting, rate), steps in wanted.items():
-            own_batches = "share" in dict(setting)
-            alike.setdefault((steps, rate, own_batches), []).append(setting)
+            kind = tuple(sorted(steps)), rate, "share" in dict(setting)
+            alike.setdefault(kind, []).append(setting)
         many = self.together
         jobs = [
             ([*map(dict, settings)], rate, steps, self.digits[first:][:many])
@@ -216,9 +219,10 @@ class Contest:
     def settle(self, grids, *, times=3):
         """Return what each half chooses in each grid: {name: two `Tuned`}.
 
-        Where a choice has the most steps, twice as many are tried, at its
-        rate and those next to it; where it has the lowest or highest rate,
-        one beyond. So often at most, and in all networks of that grid.
+        Where a choice has the most steps, twice as many are tried, at the
+        rates that were chosen and those next to them; where it has the
+        lowest or highest rate, one beyond. So often at most, for both
+        halves and in all networks of that grid.
         """
         tried = {name: (self.rates, self.steps) for name in grids}
         for left in reversed(range(times + 1)):
@@ -257,7 +261,10 @@ class Contest:
 
 
 def widened(rates, steps, tuned):
-    """Return rates and steps, with one more where a choice is at an end."""
+    """Return rates and steps, with one more where a choice is at an end.
+
+    Of rates every second is ten times as high.
+    """
     chosen = [{t.best[name] for t in tuned} for name in ("rate", "steps")]
     low = (rates[1] / 10,) if rates[0] in chosen[0] else ()
     high = (rates[-2] * 10,) if rates[-1] in chosen[0] else ()
@@ -289,7 +296,7 @@ def trained(settings, rate, steps, digits, *, seeds, prior, data):
         stream = batches(*known, SIZE, numbers)
     model = Perceptrons(each, 64, hidden=HIDDEN, copies=copies, prior=prior)
     found = {}
-    for step in train(model, stream, loss, rate=rate, watch=steps):
+    for step in train(model, stream, loss, rate=rate, watch=steps, eps=EPS):
         for half, (images, labels) in enumerate(halves):
             with torch.no_grad():
                 logits = model(torch.tensor(images, dtype=torch.float32))

@@ -81,13 +81,15 @@ def batches(inputs, targets, size, seeds):
             yield x.unflatten(0, places.shape), y.view(places.shape)
 
 
-def train(model, batches, loss, *, rate, watch):
+def train(model, batches, loss, *, rate, watch, eps=1e-8):
     """Train by Adam, and yield the number of steps at each in `watch`.
 
     ``loss(logits, targets)`` is a tensor of any shape; its sum is what is
-    lowered. One network's share of it moves no other network.
+    lowered. One network's share of it moves no other network. Gradients far
+    below `eps` make smaller steps, so that the scale of a loss counts.
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    parameters = model.parameters()
+    optimiser = torch.optim.Adam(parameters, rate, eps=eps, fused=True)
     for step, (inputs, targets) in enumerate(batches, start=1):
         optimiser.zero_grad()
         loss(model(inputs), targets).sum().backward()

@@ -23,6 +23,11 @@ def pins(path):
     return [line for line in lines if not line.startswith(("#", "--"))]
 
 
+def test_one_thread_is_started_where_a_core_is_what_there_is():
+    ask = [BINDER / "start", "printenv", "OMP_NUM_THREADS"]
+    assert subprocess.check_output(ask, text=True) == "1\n"
+
+
 def test_pins_are_the_roots_and_pytorch_is_the_cpu_build():
     root, binder = (pins(at / "requirements.txt") for at in (ROOT, BINDER))
     assert root == [line.removesuffix("+cpu") for line in binder]
@@ -49,7 +54,10 @@ def test_what_goes_into_the_image():
     assert -1 not in places
     assert places == sorted(places), "a commit would reinstall PyTorch"
     assert said.count("pip install") == 1
-    assert os.access(BINDER / "postBuild", os.X_OK)
+    entry = re.search("R2D_ENTRYPOINT.*", said)[0]
+    assert "/binder/start" in entry
+    for program in ("postBuild", "start"):
+        assert os.access(BINDER / program, os.X_OK)
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,22 @@ def test_flipped_labels_are_negatives_called_positive():
     assert noisy[1][0, clean[1][0] == 1].all()
 
 
+def test_the_scale_of_a_loss_is_no_setting():
+    """A loss a millionth as large, by a power of 2, is learned from alike."""
+    settings = {"gamma": 0, "alpha": 0.5}, {"gamma": 0, "keep": 64}
+    one = Contest([8], [0, 1], settings, rates=(0.005,), steps=(50,))
+
+    def shrunk(settings):
+        return lambda *pair: 2.0**-20 * loss_of(settings)(*pair)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("focal_edu.comparison.loss_of", shrunk)
+        other = Contest([8], [0, 1], settings, rates=(0.005,), steps=(50,))
+    for key, ap in one.seen.items():
+        if key[3] == "ap":
+            np.testing.assert_allclose(other.seen[key], ap, atol=0.01)
+
+
 @pytest.fixture(scope="module")
 def contest():
     return Contest(

@@ -15,6 +15,7 @@ import torch
 
 from focal_edu.comparison import (
     ALPHAS,
+    EPS,
     GAMMAS,
     MISTAKES,
     RATES,
@@ -58,7 +59,7 @@ CHANGES = [
 
 
 def recording(name, experiment, steps=STEPS, **about):
-    about = {"processes": 2, "rates": RATES, "steps": steps} | about
+    about |= {"processes": 2, "eps": EPS, "rates": RATES, "steps": steps}
     return Recording(name, f"{COMMAND} {experiment}", **about)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 lower_loss = Choice(
-    "focal loss ends with a loss four times lower",
+    "focal loss ends with a loss three times lower",
     {
         "nothing yet": RIGHT,
         "the one trained with focal loss": (
@@ -337,7 +337,7 @@ def mean_and_error(these, those):
 
 
 at_ce_level = Choice(
-    "the mistake that undoes most of focal loss's gain",
+    "the mistake that costs the most of focal loss's gain",
     {
         "p_t detached": (
             "Its factor still silences the easy examples, only with a "
