@@ -32,7 +32,6 @@ SIZE = 64  # images in a batch
 HIDDEN = 16
 RATES = (0.0005, 0.0015, 0.005, 0.015)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
-EPS = 1e-16  # of Adam: next to 0, else the size of a loss is one setting more
 TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
@@ -135,6 +134,8 @@ class Contest:
         Every rate is tried; the networks answer at every number of steps.
     prior : float or None
         What an untrained network says of every image.
+    eps : float
+        As in `train`.
     each : callable
         `map`, or that of a pool of processes, which then share the work.
     together : int
@@ -152,6 +153,7 @@ class Contest:
         rates=RATES,
         steps=STEPS,
         prior=PREVALENCE,
+        eps=1e-8,
         each=map,
         together=10,
         **data,
@@ -161,7 +163,8 @@ class Contest:
         runs = list(product(self.digits, seeds))
         images, labels, halves = rare_digit_runs(runs, **data)
         self.parts = (images.reshape(-1, 64), labels), *halves
-        self.work = partial(trained, seeds=seeds, prior=prior, data=data)
+        known = {"seeds": seeds, "prior": prior, "eps": eps, "data": data}
+        self.work = partial(trained, **known)
         self.each, self.together = each, together
         self.seen = {}
         self.train((settings, rates, steps))
@@ -278,7 +281,7 @@ def next_to(tuned, rates):
     return [r for i, r in enumerate(rates) if places & {i - 1, i, i + 1}]
 
 
-def trained(settings, rate, steps, digits, *, seeds, prior, data):
+def trained(settings, rate, steps, digits, *, seeds, prior, eps, data):
     """Return the `verdict` on networks, a run and a setting each.
 
     Maps (half, steps, name) to an array (settings, digits, seeds).
@@ -296,7 +299,7 @@ def trained(settings, rate, steps, digits, *, seeds, prior, data):
         stream = batches(*known, SIZE, numbers)
     model = Perceptrons(each, 64, hidden=HIDDEN, copies=copies, prior=prior)
     found = {}
-    for step in train(model, stream, loss, rate=rate, watch=steps, eps=EPS):
+    for step in train(model, stream, loss, rate=rate, watch=steps, eps=eps):
         for half, (images, labels) in enumerate(halves):
             with torch.no_grad():
                 logits = model(torch.tensor(images, dtype=torch.float32))

@@ -88,12 +88,11 @@ def train(model, batches, loss, *, rate, watch, eps=1e-8):
     lowered. One network's share of it moves no other network. Gradients far
     below `eps` make smaller steps, so that the scale of a loss counts.
     """
-    parameters = model.parameters()
-    optimiser = torch.optim.Adam(parameters, rate, eps=eps, fused=True)
+    adam = torch.optim.Adam(model.parameters(), rate, eps=eps, fused=True)
     for step, (inputs, targets) in enumerate(batches, start=1):
-        optimiser.zero_grad()
+        adam.zero_grad()
         loss(model(inputs), targets).sum().backward()
-        optimiser.step()
+        adam.step()
         if step in watch:
             yield step
         if step >= max(watch):

@@ -99,17 +99,18 @@ def test_flipped_labels_are_negatives_called_positive():
     assert noisy[1][0, clean[1][0] == 1].all()
 
 
-def test_the_scale_of_a_loss_is_no_setting():
+def test_the_scale_of_a_loss_is_no_setting_where_eps_is_next_to_0():
     """A loss a millionth as large, by a power of 2, is learned from alike."""
     settings = {"gamma": 0, "alpha": 0.5}, {"gamma": 0, "keep": 64}
-    one = Contest([8], [0, 1], settings, rates=(0.005,), steps=(50,))
+    how = {"rates": (0.005,), "steps": (50,), "eps": 1e-16}
+    one = Contest([8], [0, 1], settings, **how)
 
     def shrunk(settings):
         return lambda *pair: 2.0**-20 * loss_of(settings)(*pair)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("focal_edu.comparison.loss_of", shrunk)
-        other = Contest([8], [0, 1], settings, rates=(0.005,), steps=(50,))
+        other = Contest([8], [0, 1], settings, **how)
     for key, ap in one.seen.items():
         if key[3] == "ap":
             np.testing.assert_allclose(other.seen[key], ap, atol=0.01)

@@ -1,4 +1,4 @@
-"""Record lesson 05's experiments: rivals, levers, mistakes.
+"""Record lesson 05's experiments: rivals, levers, epsilon, mistakes.
 
 python tools/record_rare_digit.py [EXPERIMENT ...]
 
@@ -15,7 +15,6 @@ import torch
 
 from focal_edu.comparison import (
     ALPHAS,
-    EPS,
     GAMMAS,
     MISTAKES,
     RATES,
@@ -38,7 +37,7 @@ LEVER_LOSSES = {
     "FL, small α": {"gamma": 5, "alpha": 1e-4},
     "hard mining": {"gamma": 0, "keep": 2},
 }
-FEWER = STEPS[:-1]
+FEWER, EPS = STEPS[:-1], 1e-16
 SWEPT = settings_of(  # levers 1 and 2
     [
         {"gamma": (0, *GAMMAS), "alpha": (0.25,)},
@@ -59,7 +58,7 @@ CHANGES = [
 
 
 def recording(name, experiment, steps=STEPS, **about):
-    about |= {"processes": 2, "eps": EPS, "rates": RATES, "steps": steps}
+    about |= {"processes": 2, "rates": RATES, "steps": steps}
     return Recording(name, f"{COMMAND} {experiment}", **about)
 
 
@@ -188,7 +187,34 @@ def mistakes(pool):
     return record, same_seeds(contest, losses)
 
 
-EXPERIMENTS = {"rivals": rivals, "levers": levers, "mistakes": mistakes}
+def epsilon(pool):
+    """With Adam's ε next to 0; a smaller α, which is better off so, too."""
+    losses = LEVER_LOSSES | {"FL, smaller α": {"gamma": 5, "alpha": 1e-6}}
+    record = recording(
+        "rare_digit_epsilon",
+        "epsilon",
+        FEWER,
+        seeds=CHOOSING,
+        eps=EPS,
+        losses=losses,
+    )
+    contest = Contest(
+        DIGITS,
+        CHOOSING,
+        list(losses.values()),
+        steps=FEWER,
+        eps=EPS,
+        each=pool.map,
+    )
+    return record, same_seeds(contest, losses)
+
+
+EXPERIMENTS = {
+    "rivals": rivals,
+    "levers": levers,
+    "epsilon": epsilon,
+    "mistakes": mistakes,
+}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
