@@ -211,9 +211,9 @@ class Contest:
 
         def trial(train, validation, rate, **setting):
             return {
-                step: ap.mean()
+                step: self._seen(half, rate, step, setting).mean()
                 for step in steps or self.steps
-                if (ap := self._seen(half, rate, step, setting)) is not None
+                if (half, rate, step, "ap", _key(setting)) in self.seen
             }
 
         grid = {"rate": rates or self.rates} | grid
@@ -259,8 +259,9 @@ class Contest:
         }
 
     def _seen(self, half, rate, step, setting, name="ap"):
-        parts = self.seen.get((half, rate, step, name, _key(setting)))
-        return None if parts is None else np.concatenate(parts)
+        return np.concatenate(
+            self.seen[half, rate, step, name, _key(setting)]
+        )
 
 
 def widened(rates, steps, tuned):

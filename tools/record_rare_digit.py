@@ -87,8 +87,16 @@ def rows_of(verdicts, **about):
     ]
 
 
-def same_seeds(contest, losses):
+def same_seeds(pool, losses, **change):
     """Rows of losses that the same seeds choose for and judge."""
+    contest = Contest(
+        DIGITS,
+        CHOOSING,
+        list(losses.values()),
+        steps=FEWER,
+        each=pool.map,
+        **change,
+    )
     rows = []
     grids = {name: only(setting) for name, setting in losses.items()}
     tuned = contest.settle(grids, times=2)
@@ -164,13 +172,11 @@ def levers(pool):
         seeds=CHOOSING,
         losses=LEVER_LOSSES,
     )
-    rows, losses = [], list(LEVER_LOSSES.values())
+    rows = []
     for lever, value, change in CHANGES:
-        contest = Contest(
-            DIGITS, CHOOSING, losses, steps=FEWER, each=pool.map, **change
-        )
         about = {"lever": lever, "value": value}
-        rows += [about | row for row in same_seeds(contest, LEVER_LOSSES)]
+        found = same_seeds(pool, LEVER_LOSSES, **change)
+        rows += [about | row for row in found]
         record.write(rows)
     return record, rows
 
@@ -181,10 +187,7 @@ def mistakes(pool):
     )
     losses = {"CE": CE, "focal loss": PAIR}
     losses |= {name: PAIR | {"mistake": name} for name in MISTAKES}
-    contest = Contest(
-        DIGITS, CHOOSING, list(losses.values()), steps=FEWER, each=pool.map
-    )
-    return record, same_seeds(contest, losses)
+    return record, same_seeds(pool, losses)
 
 
 def epsilon(pool):
@@ -198,15 +201,7 @@ def epsilon(pool):
         eps=EPS,
         losses=losses,
     )
-    contest = Contest(
-        DIGITS,
-        CHOOSING,
-        list(losses.values()),
-        steps=FEWER,
-        eps=EPS,
-        each=pool.map,
-    )
-    return record, same_seeds(contest, losses)
+    return record, same_seeds(pool, losses, eps=EPS)
 
 
 EXPERIMENTS = {
