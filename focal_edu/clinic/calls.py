@@ -34,6 +34,11 @@ class Form:
     exchanged: bool = False
     dtype: torch.dtype = torch.float64
 
+    @classmethod
+    def of(cls, task):
+        """How a loss of ours is called for a task."""
+        return cls(task, integer=task == "multi-class")
+
     @property
     def usual(self):
         """Whether integers stand for classes, and numbers for labels."""

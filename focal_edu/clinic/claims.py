@@ -73,8 +73,7 @@ class Claims:
 
     def answer(self, logits, targets):
         """Return value and gradient of this focal loss: the truth."""
-        form = Form(self.task, integer=self.task == "multi-class")
-        return ask(self.loss, form, logits, targets)
+        return ask(self.loss, Form.of(self.task), logits, targets)
 
     @property
     def outputs(self):

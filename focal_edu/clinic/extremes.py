@@ -10,7 +10,7 @@ import torch
 
 from . import batches, rules
 from .calls import Refusal, ask_each
-from .names import VARIANTS, named
+from .names import named, variants_of
 from .names.variant import EXTREME
 
 FARTHEST = (110, 150)
@@ -58,7 +58,7 @@ def extreme_names(explanation):
 
 def _tries(fit, task):
     """Combinations of extreme variants that may stand beside a fit."""
-    own = [v for v in VARIANTS if task in v.tasks and v.part == "probability"]
+    own = variants_of("probability", task)
     if not fit.probability:  # an ε may be too small to show before
         small = [v for v in own if v.numbers.keys() == {"eps"}]
         own = [v for v in own if v.match == EXTREME and not v.numbers]
@@ -67,9 +67,7 @@ def _tries(fit, task):
         own = [v for v in own if v.match == EXTREME and v.numbers]
     else:
         own = []
-    factors = [
-        v for v in VARIANTS if v.match == EXTREME and v.part == "factor"
-    ]
+    factors = [v for v in variants_of("factor", task) if v.match == EXTREME]
     factors = [] if fit.factor or fit.detached else factors
     pairs = product([None, *own], [None, *factors])
     return sorted(([v for v in pair if v] for pair in pairs), key=len)

@@ -66,7 +66,7 @@ class Subject:
     @property
     def plain(self):
         """How a loss of ours is called for the same task."""
-        return Form(self.task, integer=self.task == "multi-class")
+        return Form.of(self.task)
 
     @property
     def is_number(self):
