@@ -109,6 +109,9 @@ def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
         ({"gamma": "two"}, "gamma must be a number"),
         ({"alpha": 1.5}, "alpha must lie in"),
         ({"alpha": "balanced"}, "alpha must"),
+        ({"takes": "guess"}, "takes must be one of"),
+        ({"scale": "guess"}, "scale must be a number"),
+        ({"seed": "guess"}, "seed must be an integer"),
         (
             {"task": "multi-class", "reduction": "mean_positive"},
             "needs positives and negatives",

@@ -21,6 +21,7 @@ from .names import REDUCTIONS, VARIANTS
 
 GUESS = "guess"
 HELD = "gamma", "alpha", "reduction"  # what every focal loss has
+NEVER_GUESSED = "takes", "scale", "seed"
 INPUTS = "logits", "probabilities"
 AVERAGES = [v.name for v in VARIANTS if v.part == "reduction"]
 AVERAGES = *REDUCTIONS, *AVERAGES
@@ -67,7 +68,7 @@ def checked(said, weights, divisor):
     made = {
         name: check(getattr(said, name))
         for name, check in CHECKS.items()
-        if said.made(name)
+        if said.made(name) or name in NEVER_GUESSED
     }
     said = replace(said, **made)
     alpha, reduction, scale = said.alpha, said.reduction, said.scale
