@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 
-# Margins of the truth at which single examples are asked for.
-FAR = (-30, -20, -14, -10, -7)
+# Margins of the truth at which single examples are asked for: at one a loss
+# that may be cut off is seen to be, the others are ordinary.
+FAR = -30.0
 NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
-MARGINS = np.array([*FAR, *NEAR])
-AGAIN = 0.4  # the margin at which a label is asked about more than once
+MARGINS = np.array([FAR, *NEAR])
+FEW = np.array([-0.9, 0.5])  # where there are many labels
 
 
 def usual_batch(task, labels, rng, examples=None, easy=False):
@@ -66,21 +67,18 @@ def singles(task, labels, rng):
     """Return examples to be asked about one at a time, and their margins.
 
     Each label at every one of `MARGINS`; where there are many labels, three
-    of them, and the rest at two margins. With several outputs a few more
-    examples tell these apart; with several classes, whether p_t decides.
+    of them, and the rest at a `FEW`. With several outputs a few more
+    examples tell these apart.
     """
     parts = []
     known = labels.used if task == "multi-class" else (0, 1)
     for place, label in enumerate(known):
-        x_t = MARGINS if place < 3 else np.array([-1.0, 0.5])
+        x_t = MARGINS if place < 3 else FEW
         parts.append((*at_margins(task, labels, x_t, rng, label), x_t))
         if task == "multi-label":
             x_t = 1 - 2 * np.eye(labels.classes)
             y = np.full(x_t.shape, float(label))
             parts.append((x_t * (2 * y - 1), y, np.ones(len(x_t))))
-    if task == "multi-class":
-        x_t = np.full(3, AGAIN)
-        parts.append((*at_margins(task, labels, x_t, rng, known[0]), x_t))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """The focal loss that a loss is held against."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,8 +20,8 @@ class Claims:
 
     `one_number` is the α of a multi-class loss that has one for C classes;
     `alpha` is then what it makes of it. `form` is a probability that is
-    claimed in place of σ or softmax, with its numbers in `numbers`: one
-    against rest, or smoothed labels. `guessed` names what nobody claimed.
+    claimed in place of σ or softmax: one against rest, or smoothed labels.
+    `guessed` names what nobody claimed.
     """
 
     task: str
@@ -33,7 +33,6 @@ class Claims:
     probabilities: bool = False
     one_number: float | None = None
     form: Variant | None = None
-    numbers: dict = field(default_factory=dict, compare=False)
     ignore_index: object = None
     guessed: tuple = ()
 
@@ -51,7 +50,7 @@ class Claims:
         if self.sigmoids:
             return f"{name}, one against rest: a sigmoid for each class"
         if self.form:
-            name += f" with {self.form.name}, {self.numbers['share']:g}"
+            name += f" with {self.form.name}, {self.form.numbers['share']:g}"
         return name
 
     @cached_property
@@ -67,7 +66,6 @@ class Claims:
             gamma=self.gamma,
             alpha=self.alpha,
             reduction=reduction,
-            **self.numbers,
         )
         return lambda logits, targets: self.scale * loss(logits, targets)
 
@@ -122,7 +120,7 @@ class Claims:
         if self.sigmoids:
             shown.append("a sigmoid for each class")
         elif self.form:
-            shown.append(f"{self.form.name} {self.numbers['share']:g}")
+            shown.append(f"{self.form.name} {self.form.numbers['share']:g}")
         shown.append(f"reduction {self.reduction}")
         if self.ignore_index is not None:
             shown.append(f"ignore_index {self.ignore_index}")

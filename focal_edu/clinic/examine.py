@@ -7,7 +7,7 @@ import numpy as np
 from .calls import Refusal, targets_first
 from .example import smallest_example
 from .explain import explain
-from .extremes import extreme_names
+from .extremes import far_out
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
 from .report import Finding, Report
@@ -111,9 +111,9 @@ def _report(whole, said):
         return Report("refused", trouble=trouble, title=title)
     for group in groups:  # what takes what is claimed first
         group.sort(key=lambda s: s.form.probabilities != said.probabilities)
-    found = explain(loss, groups, said)
+    found = far_out(explain(loss, groups, said))
     subject, claims = found.subject, found.claims
-    names, shape = extreme_names(found), profile(subject, claims)
+    names, shape = found.names, profile(subject, claims)
     findings = tuple(_findings(subject, claims))
     verdict = _verdict(found.agrees, names, findings)
     notes = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import weights
+from .averages import fits, models
 from .claims import Claims
-from .models import fits, models
 from .names import RIGHT, named
 from .names.inputs import (
     TAKES_LOGITS,
@@ -18,7 +18,7 @@ from .said import HELD, read_from, unset
 from .subject import Labels
 
 ALIKE = ("alpha to both", "alpha to every class")
-DEPTHS = 4  # as `fits` has them
+DEPTHS = 3  # as `fits` has them
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def _named(subject, model, known, said):
             names = (*factor_names, *names)
             options.append((_cost(names), names, gamma, alpha))
     _, names, gamma, alpha = min(options, key=lambda option: option[0])
-    form, numbers, first = _form(model.fit, known, said)
-    if model.fit.detached:
+    form, first = _form(model, known, said)
+    if model.detached:
         first += (named("p_t detached"),)
     if model.order:
         first += (model.order,)
@@ -133,59 +133,62 @@ def _named(subject, model, known, said):
     known = replace(known, gamma=gamma, alpha=alpha)
     if unset(known.reduction) and isinstance(model.reduction, str):
         known = replace(known, reduction=model.reduction)
-    claims = _claims(subject, known, names, form, numbers)
+    claims = _claims(subject, known, names, form)
     return Explanation(subject, model, claims, names)
 
 
-def _form(fit, known, said):
-    """A probability to claim, its numbers, or the name of one not claimed."""
-    found, wanted = fit.probability, known.smoothing
+def _form(model, known, said):
+    """A probability to claim, or the names of those that nobody claimed."""
+    found, wanted = model.probability, known.smoothing
     wanted = 0.0 if unset(wanted) else wanted
     name = found.name if found else ""
     if name.startswith("one against rest") and unset(said.task):
-        return found, {}, ()
-    if "smoothing" in name and np.isclose(fit.numbers["share"], wanted, 1e-3):
-        return found, {"share": wanted}, ()
-    names = (_with_detail(found, fit),) if found else ()
+        return found, ()
+    smooth = named("label smoothing of the targets")
+    smooth = replace(smooth, numbers={"share": wanted})
+    if "smoothing" in name:
+        share = found.numbers["share"]
+        if np.isclose(share, wanted, 1e-3):
+            return replace(found, numbers=smooth.numbers), ()
+    names = (with_detail(found),) if found else ()
     if not wanted:
-        return None, {}, names
+        return None, names
     if "smoothing" not in name:
         names += (weights.claim("smoothing", 0.0, wanted),)
-    form = named("label smoothing of the targets")
-    return form, {"share": wanted}, names
+    return smooth, names
 
 
 def _readings(model, said_gamma):
     """Yield γ to claim, names of the factor, and the weights then left."""
-    fit, table = model.fit, model.table
-    wanted = fit.gamma if unset(said_gamma) else said_gamma
+    gamma, table = model.gamma, model.table
+    wanted = gamma if unset(said_gamma) else said_gamma
     wrong = ()
-    if not np.isclose(fit.gamma, wanted, rtol=1e-3, atol=1e-3):
-        wrong = (weights.claim("gamma", fit.gamma, wanted),)
-    if fit.factor:
-        if "negative" in fit.numbers:  # both are told in its detail
+    if not np.isclose(gamma, wanted, rtol=1e-3, atol=1e-3):
+        wrong = (weights.claim("gamma", gamma, wanted),)
+    if model.factor:
+        if "negative" in model.factor.numbers:  # both are told in its detail
             wrong = ()
-        yield wanted, (_with_detail(fit.factor, fit), *wrong), table
+        yield wanted, (with_detail(model.factor, gamma), *wrong), table
         return
-    if fit.gamma == 0 and wanted > 0:
+    if gamma == 0 and wanted > 0:
         yield wanted, (named("cross entropy"),), table
-    if fit.gamma == 1 and wanted not in (0, 1):
+    if gamma == 1 and wanted not in (0, 1):
         yield wanted, (named("gamma multiplied"),), table / wanted
     yield wanted, wrong, table
 
 
-def _with_detail(variant, fit):
-    """The variant with its numbers as they were measured."""
+def with_detail(variant, gamma=None):
+    """Return the variant with its numbers, as they were measured, told."""
+    numbers = variant.numbers
     shown = {
-        name: f"{SYMBOLS.get(name, name)} = {fit.numbers[name]:.3g}"
-        for name in variant.numbers
+        name: f"{SYMBOLS.get(name, name)} = {number:.3g}"
+        for name, number in numbers.items()
     }
     if "negative" in shown:
-        other = fit.numbers["negative"]
-        shown["negative"] = f"{fit.gamma:.3g} and {other:.3g}"
-    if variant.name == "p_t clipped":
-        eps = fit.numbers["eps"]
-        shown["eps"] += f", a logit of ±{np.log(1 / eps - 1):.3g}"
+        shown["negative"] = f"{gamma:.3g} and {numbers['negative']:.3g}"
+    if "clipped" in variant.name:
+        logit = np.log(1 / numbers["eps"] - 1)
+        shown["eps"] += f", a logit of ±{logit:.3g}"
     return replace(variant, detail=", ".join(shown.values()))
 
 
@@ -208,7 +211,7 @@ def _reduction_names(model, wanted):
     )
 
 
-def _claims(subject, known, names=(), form=None, numbers=None):
+def _claims(subject, known, names=(), form=None):
     """The claims to hold the loss against."""
     usual = "mean" if subject.is_number else "none"
     ignored = known.ignore_index
@@ -221,7 +224,6 @@ def _claims(subject, known, names=(), form=None, numbers=None):
         known.scale,
         probabilities=known.probabilities,
         form=form,
-        numbers=numbers or {},
         ignore_index=None if unset(ignored) else ignored,
         guessed=tuple(k for k in HELD if k not in known.given),
     )

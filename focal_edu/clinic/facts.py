@@ -79,23 +79,22 @@ def measurements(explanation, profile):
 
 
 def _of_model(subject, model, profile):
-    fit = model.fit
-    numbers = {k: f"{number:.4g}" for k, number in fit.numbers.items()}
+    numbers = {k: f"{number:.4g}" for k, number in model.numbers.items()}
     negative = numbers.pop("negative", None)
     yield "weights", _weights(subject, model)
-    if fit.factor and not negative:
+    if model.factor and not negative:
         yield from _exponents(profile)
     else:
-        gamma = f"{fit.gamma:.6g}"
+        gamma = f"{model.gamma:.6g}"
         more = f" for positives, {negative} for negatives"
         yield "exponent γ", gamma + more if negative else gamma
     yield from numbers.items()
     yield "average", getattr(model.reduction, "name", model.reduction)
-    yield "residual", f"{fit.residual * subject.rtol:.0e} of each value"
+    yield "residual", f"{model.residual * subject.rtol:.0e} of each value"
 
 
 def _weights(subject, model):
-    if not model.fit.pairs:
+    if not model.pairs:
         return show(tuple(model.table[list(subject.labels.used)]))
     negative, positive = (
         show(tuple(row)) if len(row) > 1 else f"{row[0]:.6g}"

@@ -1,72 +1,175 @@
-"""What explains single examples: variants, their numbers, the weights.
+"""What single examples say: the variants that explain them, with numbers.
 
 In any loss built of `rules` the weights are linear, so that only the few
 other numbers are searched for, by least squares.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
 from scipy.optimize import leastsq
 
-from . import rules
-from .names import RIGHT
-from .names.variant import Variant
+from . import batches, rules
+from .model import Model
+from .names import named, variants_of
+from .names.variant import FITTED
 
 MANY = 12  # outputs beyond which they are not told apart
 STALLED = 0.2  # a search that gains less than this has no exact end
+INSIDE = named("weights inside p_t")
+ENTROPY = named("cross entropy for p_t")
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What single examples say: variants, their numbers, the weights.
-
-    `table` has a weight for each class, or two rows, of negatives and
-    positives, with one for each output. `residual` is the largest relative
-    gap that rounding does not explain, and `detached` says that the
-    gradient takes the factor for a constant.
-    """
-
-    probability: Variant | None
-    factor: Variant | None
-    alone: callable
-    gamma: float
-    numbers: dict
-    table: np.ndarray
-    residual: float
-    detached: bool = False
-
-    @property
-    def pairs(self):
-        """Whether weights are by label, not by class."""
-        return self.table.ndim == 2
-
-    def rule(self, part):
-        """The rule of the probability or the factor, with its numbers."""
-        variant = getattr(self, part)
-        if variant is None:
-            return RIGHT[part]
-        own = {name: self.numbers[name] for name in variant.numbers}
-        return partial(variant.rule, **own)
-
-    def factors(self, truth, gamma):
-        factor = self.rule("factor")(truth, gamma=gamma)
-        return factor.detach() if self.detached else factor
-
-    def elements(self, truth, weights):
-        """The loss of each element."""
-        factor = partial(self.factors, gamma=self.gamma)
-        return self.alone(truth, weights, factor, lambda each: each)
+def fits(subject):
+    """Yield lists of the `Model`s with no change, one, then two, if any."""
+    data = _Singles(subject)
+    if data.known.sum() <= 8:  # it has nothing to say of single examples
+        return
+    found = data.plainest()
+    if not found and data.task == "multi-label":
+        data.look_at_all_outputs_alike()
+        found = data.plainest()
+    yield found
+    if any(model.order is None for model in found):
+        return
+    by_us = "squashed" if subject.form.probabilities else "?"
+    probabilities, factors = (
+        [
+            variant
+            for variant in variants_of(part, data.task)
+            if variant.match == FITTED and by_us not in variant.name
+        ]
+        for part in ("probability", "factor")
+    )
+    drafts = [Model(order=ENTROPY)]
+    drafts += [Model(probability) for probability in probabilities]
+    drafts += [Model(factor=factor) for factor in factors]
+    yield [*filter(None, map(data.fit, drafts))]
+    both = product(probabilities, factors)
+    yield [*filter(None, map(data.fit, (Model(*pair) for pair in both)))]
 
 
-def as_written(number):
-    """Return numbers with the five decimals they probably had, if close."""
-    number = np.asarray(number, float)
-    near = number.round(5)
-    return np.where(np.abs(near - number) < 2e-7, near, number)
+class _Singles:
+    """The answers to single examples, and how well models explain them."""
+
+    def __init__(self, subject):
+        self.subject, self.task = subject, subject.task
+        logits, targets, self.x_t = subject.singles
+        self.batch = rules.batch_of(
+            torch.tensor(logits), torch.tensor(targets)
+        )
+        answers = subject.alone
+        self.value, self.slope = answers.value, answers.gradient
+        small = 1 / (1 + np.exp(np.abs(self.x_t)))
+        unit = 1.1e-16 if subject.rtol < 1e-6 else 6e-8
+        size = np.nan_to_num(np.abs(self.value), posinf=1.0)
+        small = np.minimum(small, np.cbrt(size)) + 1e-300
+        self.allowed = subject.rtol + np.minimum(0.05, 20 * unit / small)
+        self.known = np.isfinite(self.value) & (size > 1e-30)
+        self.known &= self.x_t > batches.FAR
+        self.uniform = False
+
+    def look_at_all_outputs_alike(self):
+        """Leave out what tells outputs apart: they may not add up."""
+        self.known &= np.ptp(self.batch.logits.numpy(), axis=1) == 0
+        self.uniform = True
+
+    def plainest(self):
+        """The models that change neither probability nor factor."""
+        both = self.fit(Model()), *self._inside()
+        return [found for found in both if found]
+
+    def _inside(self):
+        """Yield those with weights inside p_t, where there are some."""
+        weights = self.subject.hopeless_weights
+        if weights is None or np.allclose(weights, 1, rtol=1e-6):
+            return
+        classes, draft = self.batch.classes, Model(order=INSIDE)
+        if self.task == "binary":
+            yield self.fit(draft, weights)
+        elif self.task == "multi-class":
+            own = np.ones(classes)
+            own[list(self.subject.labels.used)] = weights
+            yield self.fit(draft, own)
+        elif self.uniform:
+            yield self.fit(draft, weights.sum(1))
+        elif classes <= MANY:
+            for times in (classes, 1, np.array([[1], [classes]])):
+                yield self.fit(draft, (weights * times).ravel())
+
+    def fit(self, draft, fixed=None):
+        """Return the draft with its numbers and weights, or None.
+
+        `fixed` are the weights, where they are known but for a factor.
+        """
+        known = self.known
+        if draft.order is ENTROPY:
+            known = known & (self.x_t > -0.5)  # CE below 1
+        else:  # where p_t + ε exceeds 1, the loss changes its sign
+            signs = np.sign(self.value)
+            known = known & (signs == np.median(signs[known]))
+        if known.sum() < 4:
+            return None
+        search = whole = Search(self, draft, known, fixed)
+        few = known & np.isin(self.x_t, batches.NEAR)
+        if self.batch.classes > MANY and few.sum() > 8:
+            search = Search(self, draft, few, fixed)
+        found = search.least([*self._starts(draft.numbers)])
+        if found is None:
+            return None
+        table, off = whole.weights(found)
+        worst = float(np.abs(off).max())
+        if not worst < 1:
+            return None
+        found = replace(found, table=table, residual=worst)
+        return self._with_slope(whole.neat(found), known)
+
+    def _starts(self, numbers):
+        """Where to begin: at the slope of loss over CE between two points."""
+        ratio = np.abs(self.value / np.logaddexp(0, -self.x_t))
+        near = [ratio[self.known & (self.x_t == x)] for x in (-0.3, 3.0)]
+        slope = 2.0
+        if near[0].size and near[1].size:
+            steepness = np.logaddexp(0, 3.0) - np.logaddexp(0, -0.3)
+            slope = np.log(near[0][-1] / near[1][-1]) / steepness
+        numbers = dict(numbers)
+        if "eps" in numbers:
+            numbers["eps"] = self._floor() or numbers["eps"]
+        yield [float(np.clip(slope, 0.5, 12)), *numbers.values()]  # never 0
+        if "scale" in numbers:
+            numbers |= {"scale": (slope + 1) / 3, "shift": 0.0}
+            yield [2.0, *numbers.values()]
+        elif len(numbers) < 2:
+            yield [2.0, *numbers.values()]
+            yield [4.0, *numbers.values()]
+        if "epsilon" in numbers:  # what PolyLoss has for detectors
+            yield [2.0, *(numbers | {"epsilon": -1.0}).values()]
+
+    def _floor(self):
+        """The ε at whose logarithm the loss stays far out; 0 if it grows."""
+        far, near = (
+            np.abs(self.value[self.x_t == x]) for x in (batches.FAR, -5)
+        )
+        stays = far[-1] < 4 * near[-1]
+        return math.exp(-5 * far[-1] / near[-1]) if stays else 0.0
+
+    def _with_slope(self, model, known):
+        """With `detached` as the gradients have it."""
+        seen = self.slope[known]
+        for detached in (False, True):
+            model = replace(model, detached=detached)
+            leaf = self.batch.logits.clone().requires_grad_()
+            value = model.loss()(leaf, self.batch.targets)
+            slope = torch.autograd.grad(value, leaf)[0].numpy()[known]
+            size = np.abs(slope).reshape(len(slope), -1).max(1)
+            gap = np.abs(slope - seen).reshape(len(slope), -1).max(1)
+            if (gap <= (1e-9 + 100 * self.allowed[known]) * size).all():
+                return model
+        return replace(model, detached=False)
 
 
 class Search:
@@ -108,19 +211,19 @@ class Search:
             self.seen[asked] = self.weights(self._with(numbers))[1]
         return self.seen[asked]
 
-    def _truth(self, fit):
-        """What the probability gives, computed once for its numbers."""
-        own = fit.rule("probability")
-        asked = tuple(getattr(own, "keywords", {}).values())
-        if asked not in self.truths:
-            self.truths[asked] = own(self.batch)
-        return self.truths[asked]
-
     def _coded(self, start):
         """The numbers to search among: log ε in place of ε."""
         own = zip(self.draft.numbers, start[1:], strict=True)
         own = [math.log(max(x, 1e-300)) if k == "eps" else x for k, x in own]
         return [start[0], *own]
+
+    def _truth(self, model):
+        """What the probability gives, computed once for its numbers."""
+        part = model.probability
+        asked = tuple(part.numbers.values()) if part else ()
+        if asked not in self.truths:
+            self.truths[asked] = model.rule("probability")(self.batch)
+        return self.truths[asked]
 
     def _with(self, coded):
         """The draft with these numbers."""
@@ -128,12 +231,14 @@ class Search:
             name: math.exp(min(x, 0.0)) if name == "eps" else float(x)
             for name, x in zip(self.draft.numbers, coded[1:], strict=True)
         }
-        return replace(self.draft, gamma=float(coded[0]), numbers=own)
+        return self.draft.given(float(coded[0]), own)
 
     @torch.no_grad()
-    def weights(self, fit):
+    def weights(self, model):
         """The weights that fit best, and how far off the values then are."""
-        elements = fit.elements(self._truth(fit), self.given).numpy()
+        truth = self._truth(model)
+        factor = partial(model.factors, gamma=model.gamma)
+        elements = model.alone(truth, self.given, factor, torch.clone)
         with np.errstate(all="ignore"):
             table, ratio = self._solved(elements)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
@@ -143,20 +248,10 @@ class Search:
 
     def _solved(self, elements):
         """The weights, and the whole over what the loss gave, row by row."""
-        if elements.ndim == 1:  # a weight has rows of its own
-            part = elements / self.value
-            scaled = part / self.allowed
-            index = self.index.numpy()
-            table, norm = (
-                np.bincount(index, scaled * other, self.size)
-                for other in (1 / self.allowed, scaled)
-            )
-            table /= np.where(norm > 0, norm, 1)
-            return table, table[index] * part
         rows = len(elements)
         sums = torch.zeros(rows, self.size, dtype=torch.float64)
         sums.scatter_add_(
-            1, self.index.reshape(rows, -1), torch.tensor(elements)
+            1, self.index.reshape(rows, -1), elements.reshape(rows, -1)
         )
         part = sums.numpy() / self.value[:, None]
         scaled, table = part / self.allowed[:, None], np.zeros(self.size)
@@ -175,7 +270,7 @@ class Search:
         short = {k: _short(k, x) for k, x in found.numbers.items()}
         gamma = round(abs(found.gamma), 2) + 0.0
         for numbers in (short, found.numbers):
-            neat = replace(found, gamma=gamma, numbers=numbers)
+            neat = found.given(gamma, numbers)
             table, off = self.weights(neat)
             if np.abs(off).max() < 1:
                 return replace(neat, table=as_written(table))
@@ -207,14 +302,11 @@ class Search:
         return np.stack([negative, positive])
 
 
-def draft_of(probability, factor, alone=rules.each_example):
-    numbers = {
-        name: number
-        for variant in (probability, factor)
-        if variant
-        for name, number in variant.numbers.items()
-    }
-    return Fit(probability, factor, alone, 2.0, numbers, None, math.inf)
+def as_written(number):
+    """Return numbers with the five decimals they probably had, if close."""
+    number = np.asarray(number, float)
+    near = number.round(5)
+    return np.where(np.abs(near - number) < 2e-7, near, number)
 
 
 def _short(name, number):

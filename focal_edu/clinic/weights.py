@@ -21,7 +21,7 @@ TOGETHER = (
 
 def explanations(subject, model, said):
     """Yield pairs of an α to claim and names for what differs from it."""
-    pairs, alpha = model.fit.pairs, said.alpha
+    pairs, alpha = model.pairs, said.alpha
     table = model.table if pairs else model.table[list(subject.labels.used)]
     table = table + 0.0
     if not table.any():
@@ -84,7 +84,7 @@ def _kind(alpha):
 
 def _rules(subject, model, alpha):
     """What an α may be made of: the paper's rule first."""
-    one_for_many = subject.task == "multi-class" and not model.fit.pairs
+    one_for_many = subject.task == "multi-class" and not model.pairs
     if not (one_for_many and _kind(alpha) == "number"):
         yield None
     for variant in variants_of("alpha", subject.task):
@@ -101,9 +101,9 @@ def _guesses(subject, model, table):
     if even:
         divisor = model.reduction == "sum" and _whole(first)
         if first < 1 and not divisor and not model.relative:
-            name = "both" if model.fit.pairs else "every class"
+            name = "both" if model.pairs else "every class"
             yield float(as_written(first)), named(f"alpha to {name}")
-    elif model.fit.pairs:
+    elif model.pairs:
         alpha = tuple(as_written(size[1] / size.sum(0)).tolist())
         yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None
     else:
@@ -120,7 +120,7 @@ def _left_over(subject, model, table, own, variant):
         return None
     ratio = np.where(own == 0, np.nan, table / np.where(own == 0, 1, own))
     lost = (named("minus sign lost"),) if np.nanmax(ratio) < 0 else ()
-    rows = np.abs(ratio) if model.fit.pairs else np.abs(ratio)[None]
+    rows = np.abs(ratio) if model.pairs else np.abs(ratio)[None]
     rows = [row[np.isfinite(row)] for row in rows]
     rows = [row for row in rows if row.size]
     uneven = any(np.ptp(row) > rtol * row.max() for row in rows)
@@ -147,7 +147,7 @@ def _scaled(ratio, model):
     detail = ""
     if model.reduction == "sum" and _whole(ratio) and ratio < 1:
         detail = f"the sum over a constant {round(1 / ratio)}, not a mean"
-    elif model.fit.pairs and np.ptp(model.table[:, 0]) > 1e-6:
+    elif model.pairs and np.ptp(model.table[:, 0]) > 1e-6:
         detail = _both(model.table)
     return Variant(
         f"scaled by {ratio:.4g}",

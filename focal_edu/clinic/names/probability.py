@@ -13,7 +13,6 @@ from ..rules import (
     stable,
 )
 from .variant import (
-    CAPPED,
     CLASSES,
     ELEMENTWISE,
     EXTREME,
@@ -52,7 +51,6 @@ def rounded_products(batch):
     "examples with p_t below ε have no gradient at all: the worst "
     "mistakes are never corrected",
     seen="artemmavrin/focal-loss#8; mkocabas/focal-loss-keras#17",
-    match=CAPPED,
 )
 def clipped(batch, eps=1e-7):
     p_t = _p_t(batch)
@@ -90,7 +88,6 @@ def clipped_products(batch, eps=1e-8):
     "log(p_t + ε), the factor left alone",
     "the gradient of examples with p_t below ε fades to nothing",
     seen="kornia/kornia#918",
-    match=CAPPED,
 )
 def added(batch, eps=1e-7):
     p_t = _p_t(batch)
@@ -101,7 +98,6 @@ def added(batch, eps=1e-7):
     "eps added to p_t",
     "p_t + ε in the logarithm and in the factor",
     "the gradient of examples with p_t below ε fades to nothing",
-    match=CAPPED,
 )
 def shifted(batch, eps=1e-4):
     return _read_off(_p_t(batch) + eps, batch)
@@ -113,7 +109,6 @@ def shifted(batch, eps=1e-4):
     "p_t can never leave a narrow band (0.27 to 0.73 for a sigmoid), "
     "so no example ever becomes easy and gradients stay small",
     seen="jcwang0602/MLLMSeg#9",
-    match=CAPPED,
 )
 def twice(batch):
     return stable(batch._replace(logits=_squashed(batch)))
@@ -125,7 +120,6 @@ def twice(batch):
     "p_t stays between 1 / (1 + (C − 1) e) and e / (e + C − 1), so no "
     "example ever becomes easy and gradients stay small",
     tasks=CLASSES,
-    match=CAPPED,
 )
 def sigmoid_first(batch):
     return stable(batch._replace(logits=batch.logits.sigmoid()))
@@ -136,7 +130,6 @@ def sigmoid_first(batch):
     "σ(softmax(z)) for each class: probabilities taken for logits",
     "p stays between 0.5 and 0.73: no class is ever ruled out",
     tasks=CLASSES,
-    match=CAPPED,
 )
 def softmax_first(batch):
     return one_against_rest(batch._replace(logits=batch.logits.softmax(1)))
@@ -147,7 +140,6 @@ def softmax_first(batch):
     "p_t + ε (1 − p_t): one-hot targets kept off 0 and 1, and ε on top",
     "the gradient of examples with p_t below ε fades to nothing",
     seen="SegLossOdyssey losses_pytorch/focal_loss.py",
-    match=CAPPED,
 )
 def blended(batch, eps=1e-4):
     p_t = _p_t(batch)

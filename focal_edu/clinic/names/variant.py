@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass, field
+from functools import partial
 
 ALL = ("binary", "multi-class", "multi-label")
 ELEMENTWISE = ("binary", "multi-label")
@@ -12,7 +13,6 @@ ANY_ALPHA = ("none", "number", "weights")
 WEIGHTED = ("number", "weights")
 # What must have been measured before a rule is tried.
 FITTED = "nothing: its numbers are fitted to the answers"
-CAPPED = "the loss stops growing with the margin far out"
 EXTREME = "nothing else differs at ordinary logits"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
 SYMBOLS = {"eps": "ε", "epsilon": "ε", "beta": "β", "margin": "m"}
@@ -43,6 +43,11 @@ class Variant:
     hides: tuple = ()
     numbers: dict = field(default_factory=dict, hash=False)
     detail: str = ""
+
+    @property
+    def with_numbers(self):
+        """The rule, given its numbers."""
+        return partial(self.rule, **self.numbers)
 
     def __str__(self):
         return f"{self.name} ({self.detail})" if self.detail else self.name

@@ -1,61 +1,28 @@
 """What whole batches say: the order, the average, the size of weights."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 from scipy.optimize import leastsq
 
-from . import batches, rules, singles
+from . import batches, rules
 from .calls import Refusal, ask
-from .fit import MANY, Fit, as_written, draft_of
-from .names import RIGHT, BuiltLoss, named, variants_of
+from .fit import INSIDE, MANY, as_written
+from .fit import fits as fits_of_singles
+from .model import Model
+from .names import named, variants_of
 from .names.variant import FITTED, Variant
-from .singles import INSIDE
 from .subject import close
 
 
-@dataclass(frozen=True)
-class Model:
-    """A fit, an order and an average: a whole loss."""
-
-    fit: Fit
-    order: Variant | None
-    reduction: object  # a variant, or one of the names of reductions
-    table: np.ndarray
-    relative: bool = False  # the weights are known up to a factor
-    overwritten: bool = False
-    of_batches: bool = False  # single examples do not show it
-
-    @property
-    def normalised(self):
-        return "factor" in _hidden(self.reduction)
-
-    def loss(self, **parts):
-        """Return it as a callable; `parts` are rules to exchange."""
-        order = self.order.rule if self.order else rules.each_example
-        made = {
-            "probability": self.fit.rule("probability"),
-            "factor": self.fit.factors,
-            "order": order,
-            "alpha": rules.measured,
-            "reduction": _rule(self.reduction),
-        }
-        kept = SimpleNamespace(table=torch.tensor(self.table))
-        if self.overwritten:
-            made["alpha"] = named("alpha overwritten").rule
-            kept.alpha = tuple(self.table.tolist())
-        return BuiltLoss(made | parts, self.fit.gamma, kept)
-
-
 def fits(subject):
-    """Yield lists of `Fit`s, of whole batches where single examples are 0."""
+    """Yield lists of models, of a whole batch where single examples are 0."""
     alone = subject.alone
     if alone is not None and not (np.abs(alone.value) < 1e-6).all():
-        yield from singles.fits(subject)
+        yield from fits_of_singles(subject)
     elif subject.is_number:
         yield [*_fits_of_a_batch(subject)]
 
@@ -71,46 +38,46 @@ def _fits_of_a_batch(subject):
         shape = subject.labels.classes
         probabilities += [named("softmax over the batch")]
     whole = subject.batch, subject.answer
+
+    def gap(model):
+        _, ours, theirs = _weights_in(model, *whole)
+        return (ours - theirs) / np.abs(theirs).max()
+
     for probability, detached in product(probabilities, (False, True)):
-        draft = replace(
-            draft_of(probability, None),
-            table=np.ones(shape),
-            residual=0.0,
-            detached=detached,
-        )
-        gamma = _searched(partial(_gap, draft, *whole), subject.rtol * 10)
-        found = replace(draft, gamma=gamma)
+        table = np.ones(shape)
+        draft = Model(probability, table=table, detached=detached)
+        found = _with_gamma(draft, gap, subject.rtol * 10)
         table, ours, theirs = _weights_in(found, *whole)
         if close(ours, theirs, 100 * subject.rtol):
             for many in (1, subject.batch[1].size):
                 yield replace(found, table=as_written(table * many))
 
 
-def _gap(draft, batch, answer, gamma):
-    """How far off the best weights leave the draft, with another γ."""
-    draft = replace(draft, gamma=abs(float(gamma[0])))
-    _, ours, theirs = _weights_in(draft, batch, answer)
-    return (ours - theirs) / np.abs(theirs).max()
+def _with_gamma(model, gap, rtol):
+    """The model with the γ that leaves no gap, as it was probably written."""
 
+    def off(gamma):
+        return gap(replace(model, gamma=abs(float(gamma[0]))))
 
-def _searched(gap, rtol):
-    """The γ that leaves no gap, as it was probably written."""
-    found = leastsq(gap, [2.0], full_output=True, maxfev=30)[0][0]
-    gamma = round(abs(float(found)), 2)
-    return gamma if np.abs(gap([gamma])).max() < rtol else abs(float(found))
+    found = leastsq(off, [2.0], full_output=True, maxfev=30)[0]
+    gamma = round(abs(float(found[0])), 2)
+    if np.abs(off([gamma])).max() >= rtol:
+        gamma = abs(float(found[0]))
+    return replace(model, gamma=gamma)
 
 
 def models(subject, fit, expected=None):
-    """Return the `Model`s that agree with every answer to whole batches.
+    """Return the models, of whole batches, that agree with every answer.
 
-    `expected` are the weights of the outputs that were claimed, if any.
+    `fit` is what single examples say, `expected` are the weights of the
+    outputs that were claimed, if any.
     """
     orders = [
         order
         for order in variants_of("order", subject.task)
         if order.alone is fit.alone and order.match == FITTED
     ]
-    if fit.alone is rules.each_example:
+    if fit.order is None:
         orders = [None, named("modulated after reduction"), *orders]
     averaged = [
         model
@@ -120,11 +87,11 @@ def models(subject, fit, expected=None):
     tried = [
         replace(model, order=order)
         for order, model in product(orders, averaged)
-        if not (model.normalised and order)
+        if not (order and "factor" in model.hidden)
     ]
     found = [model for model in tried if agrees(subject, model)]
     if not found and not fit.pairs:
-        plain = Model(fit, None, "none", fit.table, overwritten=True)
+        plain = replace(fit, order=None, overwritten=True)
         tried = [replace(plain, reduction=r) for r in _reductions(subject)]
         found = [model for model in tried if agrees(subject, model)]
     return found or _batch_by_batch(subject, fit)
@@ -152,59 +119,49 @@ def _columns(subject, fit, table, expected):
         mean = expected.mean(1, keepdims=True)
         if np.allclose(mean, table, 1e-6):
             return expected / mean
-    inside = fit.alone is INSIDE
+    inside = fit.order is INSIDE
     part = subject.hopeless_weights if inside else subject.shares
     return 1.0 if part is None else part / part.mean(1, keepdims=True)
 
 
 def _averaged(subject, fit, reduction, expected):
     """The model, with weights as they are before the average is taken."""
-    relative = "weights" in _hidden(reduction)
-    if relative:
+    model = replace(fit, reduction=reduction)
+    if "weights" in model.hidden:
         table = _relative_weights(subject, fit)
         if table is None:
             return None
+        model = replace(model, relative=True, table=table)
     else:
-        table = fit.table / _share(subject, fit, reduction)
+        table = fit.table / _share(subject, model)
         if subject.task == "multi-label" and table.shape[1] == 1:
             table = table * _columns(subject, fit, table, expected)
-    model = Model(fit, None, reduction, table, relative)
-    if model.normalised:
-        return _with_hidden_gamma(subject, model) if fit.gamma == 0 else None
-    return model
+        model = replace(model, table=table)
+    if "factor" not in model.hidden:
+        return model
+    return _with_hidden_gamma(subject, model) if fit.gamma == 0 else None
 
 
-def _share(subject, fit, reduction):
+def _share(subject, model):
     """The part of a single example's loss that its average leaves.
 
     By label, or by class: each in one example, averaged and summed.
     """
     rows = batches.one_of_each(subject.task, subject.labels, 0.0)
     rows = [*zip(*map(torch.tensor, rows), strict=True)]
-    plain = fit if fit.pairs else replace(fit, probability=None)
+    even = replace(model, order=None, table=np.ones_like(model.table))
+    if not model.pairs:
+        even = replace(even, probability=None)
     part, whole = (
         [made(x[None], y[None]).sum().item() for x, y in rows]
-        for made in (
-            Model(plain, None, how, np.ones_like(fit.table)).loss()
-            for how in (reduction, "sum")
-        )
+        for made in (even.loss(), replace(even, reduction="sum").loss())
     )
     left = np.array(part) / whole
-    if fit.pairs:
+    if model.pairs:
         return left.mean() if subject.task == "multi-class" else left[:, None]
-    shares = np.ones(len(fit.table))
+    shares = np.ones(len(model.table))
     shares[list(subject.labels.used)] = left
     return shares
-
-
-def _hidden(reduction):
-    return getattr(reduction, "hides", ())
-
-
-def _rule(reduction):
-    if isinstance(reduction, str):
-        return RIGHT["reduction"][reduction]
-    return reduction.rule
 
 
 def _relative_weights(subject, fit):
@@ -224,21 +181,18 @@ def _relative_weights(subject, fit):
 
 def _with_hidden_gamma(subject, model):
     """The model with the γ that only whole batches show."""
-    batch = subject.batch
-
-    @torch.no_grad()
-    def gap(gamma):
-        made = replace(model, fit=replace(model.fit, gamma=float(gamma[0])))
-        value = made.loss()(*map(torch.tensor, batch)).item()
-        return [value / (subject.answer.value.item() or 1.0) - 1]
-
-    gamma = _searched(gap, subject.rtol * 10)
-    return replace(model, fit=replace(model.fit, gamma=gamma))
+    batch = [*map(torch.tensor, subject.batch)]
+    seen = subject.answer.value.item() or 1.0
+    return _with_gamma(
+        model,
+        lambda tried: [tried.loss()(*batch).item() / seen - 1],
+        subject.rtol * 10,
+    )
 
 
 def _batch_by_batch(subject, fit):
     """The model whose divisor, or whose weights, each batch sets anew."""
-    if not subject.is_number or fit.alone is not rules.each_example:
+    if not subject.is_number or fit.order:
         return []
     batches = [*zip(subject.batches, subject.answers, strict=True)][:2]
     found = []
@@ -267,8 +221,8 @@ def _batch_by_batch(subject, fit):
         detail="shares of the labels, in order, are " + " and ".join(told),
         rule=rules.mean,
     )
-    plain = Model(fit, None, average, np.ones_like(fit.table))
-    return [replace(plain, of_batches=True)]
+    even = np.ones_like(fit.table)
+    return [replace(fit, reduction=average, table=even, of_batches=True)]
 
 
 def _with_another_divisor(subject, fit, found):
@@ -286,7 +240,7 @@ def _with_another_divisor(subject, fit, found):
         detail=", ".join(counts),
         rule=lambda elements, *rest: elements.sum() / seen[0],
     )
-    return Model(fit, None, reduction, fit.table)
+    return replace(fit, reduction=reduction)
 
 
 def _weights_in(fit, batch, answer):
@@ -296,12 +250,10 @@ def _weights_in(fit, batch, answer):
     """
     logits, targets = map(torch.tensor, batch)
     leaf = logits.requires_grad_()
-    asked = rules.batch_of(leaf, targets)
-    truth = fit.rule("probability")(asked)
     table = torch.ones(fit.table.shape, dtype=leaf.dtype)
     table.requires_grad_()
-    weights = rules.measured(SimpleNamespace(table=table), truth, asked)
-    whole = fit.elements(truth, weights).sum()
+    summed = replace(fit, table=table, reduction="sum")
+    whole = summed.loss()(leaf, targets)
     (sums,) = torch.autograd.grad(whole, table, create_graph=True)
     slopes = torch.stack(
         [
