@@ -74,6 +74,18 @@ def test_sigmoid_is_the_reference(shape, alpha):
         assert sigmoid_focal_loss(x, hard.to(integer), alpha=alpha) == whole
 
 
+@pytest.mark.parametrize("alpha", [1e-9, 1 - 1e-7, [1e-9, 1e-7, 1e-3]])
+@pytest.mark.parametrize("n", [5, 20_000])
+def test_a_tiny_weight_keeps_its_digits(n, alpha):
+    x, y, *_ = draw((n, 3))
+    slopes = []
+    for logits in (x.detach(), x.detach().float()):
+        logits.requires_grad_()
+        sigmoid_focal_loss(logits, y.to(logits), alpha=alpha).backward()
+        slopes.append(logits.grad)
+    np.testing.assert_allclose(*slopes, rtol=3e-5)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("alpha", [None, [0.1, 2, 0.9]])
 def test_softmax_is_the_reference(shape, alpha):

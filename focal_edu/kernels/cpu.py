@@ -181,9 +181,10 @@ def _one_side(x, y, a, b, gamma, truth):
     else:
         sign = torch.rsub(y, 1, alpha=2)
         n, weight = x * sign, a
-        if isinstance(a, torch.Tensor) or a != b:
-            weight = (a - b) * y
-            weight += b
+        if isinstance(a, torch.Tensor):  # (a − b) y + b loses a tiny a
+            weight = b - b * y + a * y
+        elif a != b:
+            weight = torch.rsub(y, b, alpha=b).add_(y, alpha=a)
     return ((_weighted(truth(n, gamma), weight), sign),)
 
 
