@@ -19,6 +19,7 @@ from .clinic import build
 from .digits import rare_digit_runs
 from .pytorch import sigmoid_focal_loss
 from .training import (
+    SGD,
     Parts,
     Perceptrons,
     batches,
@@ -30,19 +31,20 @@ from .training import (
 PREVALENCE = 0.01  # of positives, in training and where AP is measured
 SIZE = 64  # images in a batch
 HIDDEN = 16
-RATES = (0.0005, 0.0015, 0.005, 0.015)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
 TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
-# classes weigh alike. Hard mining learns from the `keep` images of a batch
-# with the largest loss; oversampling makes a `share` of it positive.
-GAMMAS = (1, 2, 3, 5, 8)
-ALPHAS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.25, 0.5)
+# classes weigh alike. A "level" is the p at which a negative's factor is α.
+# Hard mining learns from the `keep` images of a batch with the largest loss;
+# oversampling makes a `share` of it positive.
+GAMMAS = (1, 2, 3, 5, 8, 12)
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5)
 RIVALS = {
     "CE": {"gamma": (0,), "alpha": (0.5,)},
     "CE, best α": {"gamma": (0,), "alpha": (0.01, 0.1, 0.25, 0.5, 0.75, 0.9)},
-    "FL, tuned": {"gamma": GAMMAS, "alpha": ALPHAS},
+    "FL, tuned": {"gamma": GAMMAS, "level": LEVELS},
     "FL, the paper's pair": {"gamma": (2,), "alpha": (0.25,)},
     "hard mining": {"gamma": (0,), "keep": (1, 2, 4, 8)},
     "oversampling": {"gamma": (0,), "share": (0.02, 0.05, 0.1, 0.25, 0.5)},
@@ -63,9 +65,10 @@ def loss_of(settings):
 
     Targets are (runs, N) where all settings see the same batch.
 
-    A setting is a dict with "gamma" and, where it has them, "alpha", "keep",
-    or "mistake", the name of a variant in the clinic. Settings that share
-    these but for α are computed at one stroke.
+    A setting is a dict with "gamma" and, where it has them, "alpha" or
+    "level" (α = level^γ), "keep", or "mistake", the name of a variant in
+    the clinic. All is divided by α, so that a positive weighs 1. Settings
+    that share γ, keep and mistake are computed at one stroke.
     """
     groups = {}
     for place, setting in enumerate(settings):
@@ -79,7 +82,7 @@ def loss_of(settings):
         total = 0
         for (gamma, keep, mistake), places in groups.items():
             pair = logits[:, places], targets[:, places]
-            alphas = [settings[place].get("alpha", 0.5) for place in places]
+            alphas = [alpha_of(settings[place]) for place in places]
             if mistake is None:
                 each = sigmoid_focal_loss(
                     *pair, gamma=gamma, alpha=alphas, reduction="none"
@@ -90,10 +93,17 @@ def loss_of(settings):
             else:
                 wrong = build(mistake, gamma=gamma, alpha=alphas[0])
                 each = torch.vmap(torch.vmap(wrong))(*pair)
-            total = total + each.sum(dim=1)
+            total = total + (each / each.new_tensor(alphas)).sum(dim=1)
         return total
 
     return loss
+
+
+def alpha_of(setting):
+    """Return α: its own, level^γ, or 1/2."""
+    if "level" in setting:
+        return setting["level"] ** setting["gamma"]
+    return setting.get("alpha", 0.5)
 
 
 def oversampled(inputs, targets, size, seeds, shares):
@@ -134,7 +144,7 @@ class Contest:
         Every rate is tried; the networks answer at every number of steps.
     prior : float or None
         What an untrained network says of every image.
-    eps : float
+    optimizer : callable
         As in `train`.
     each : callable
         `map`, or that of a pool of processes, which then share the work.
@@ -153,7 +163,7 @@ class Contest:
         rates=RATES,
         steps=STEPS,
         prior=PREVALENCE,
-        eps=1e-8,
+        optimizer=SGD,
         each=map,
         together=10,
         **data,
@@ -163,8 +173,9 @@ class Contest:
         runs = list(product(self.digits, seeds))
         images, labels, halves = rare_digit_runs(runs, **data)
         self.parts = (images.reshape(-1, 64), labels), *halves
-        known = {"seeds": seeds, "prior": prior, "eps": eps, "data": data}
-        self.work = partial(trained, **known)
+        self.work = partial(
+            trained, seeds=seeds, prior=prior, optimizer=optimizer, data=data
+        )
         self.each, self.together = each, together
         self.seen = {}
         self.train((settings, rates, steps))
@@ -222,10 +233,9 @@ class Contest:
     def settle(self, grids, *, times=3):
         """Return what each half chooses in each grid: {name: two `Tuned`}.
 
-        Where a choice has the most steps, twice as many are tried, at the
-        rates that were chosen and those next to them; where it has the
-        lowest or highest rate, one beyond. So often at most, for both
-        halves and in all networks of that grid.
+        Where a choice has the most steps, twice as many are tried; where it
+        has the lowest or highest rate, one beyond. For both halves, at what
+        they chose and the neighbours of that, and so often at most.
         """
         tried = {name: (self.rates, self.steps) for name in grids}
         for left in reversed(range(times + 1)):
@@ -239,12 +249,12 @@ class Contest:
             wider = {n: widened(*tried[n], tuned[n]) for n in grids}
             if wider == tried or not left:
                 return tuned
-            self.train(
-                *(
-                    (every(grids[name]), next_to(tuned[name], rates), steps)
-                    for name, (rates, steps) in wider.items()
-                )
-            )
+            asked = []
+            for name, (rates, steps) in wider.items():
+                near = near_by({"rate": rates} | grids[name], tuned[name])
+                rates = near.pop("rate")
+                asked.append((every(near), rates, steps))
+            self.train(*asked)
             tried = wider
 
     def judge(self, half, best):
@@ -276,13 +286,20 @@ def widened(rates, steps, tuned):
     return (*low, *rates, *high), (*steps, *more)
 
 
-def next_to(tuned, rates):
-    """Return those of the rates that were chosen, and their neighbours."""
-    places = {rates.index(t.best["rate"]) for t in tuned}
-    return [r for i, r in enumerate(rates) if places & {i - 1, i, i + 1}]
+def near_by(grid, tuned):
+    """Return the part of a grid that was chosen, and its neighbours."""
+    near = {}
+    for name, values in grid.items():
+        places = {values.index(t.best[name]) for t in tuned}
+        near[name] = [
+            value
+            for place, value in enumerate(values)
+            if places & {place - 1, place, place + 1}
+        ]
+    return near
 
 
-def trained(settings, rate, steps, digits, *, seeds, prior, eps, data):
+def trained(settings, rate, steps, digits, *, seeds, prior, optimizer, data):
     """Return the `verdict` on networks, a run and a setting each.
 
     Maps (half, steps, name) to an array (settings, digits, seeds).
@@ -300,7 +317,8 @@ def trained(settings, rate, steps, digits, *, seeds, prior, eps, data):
         stream = batches(*known, SIZE, numbers)
     model = Perceptrons(each, 64, hidden=HIDDEN, copies=copies, prior=prior)
     found = {}
-    for step in train(model, stream, loss, rate=rate, watch=steps, eps=eps):
+    how = {"rate": rate, "watch": steps, "optimizer": optimizer}
+    for step in train(model, stream, loss, **how):
         for half, (images, labels) in enumerate(halves):
             with torch.no_grad():
                 logits = model(torch.tensor(images, dtype=torch.float32))
@@ -318,6 +336,7 @@ def verdict(logits, truth):
     (digits, seeds, settings): AP at 1 % positives, and the percentages of
     positives and of negatives that are called positive.
     """
+    logits = np.nan_to_num(logits)  # of a network that has diverged
     truth = np.broadcast_to(truth[:, None, None], logits.shape)
     called = logits > 0
     with config_context(skip_parameter_validation=True):
@@ -347,11 +366,12 @@ def settings_of(grids):
     return distinct(setting for grid in grids for setting in every(grid))
 
 
-def judge_anew(digits, seeds, chosen, *, each=map):
+def judge_anew(digits, seeds, chosen, **about):
     """Return how new networks do by the settings that were chosen.
 
     `chosen` maps a name to two `Tuned`, one a half. Each name gets two
     verdicts of `Contest.judge`, a half each, by the other half's choice.
+    All else is as in `Contest`.
     """
     choices = [tuned.best for pair in chosen.values() for tuned in pair]
     contests = {}
@@ -363,8 +383,8 @@ def judge_anew(digits, seeds, chosen, *, each=map):
             distinct(map(setting_of, here)),
             rates=(rate,),
             steps=sorted({best["steps"] for best in here}),
-            each=each,
             together=5,
+            **about,
         )
     return {
         name: [

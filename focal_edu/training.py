@@ -6,6 +6,7 @@ is measured on the test part, in pairs: `paired_difference`.
 """
 
 import math
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -81,18 +82,21 @@ def batches(inputs, targets, size, seeds):
             yield x.unflatten(0, places.shape), y.view(places.shape)
 
 
-def train(model, batches, loss, *, rate, watch, eps=1e-8):
-    """Train by Adam, and yield the number of steps at each in `watch`.
+ADAM = partial(torch.optim.Adam, fused=True)
+SGD = partial(torch.optim.SGD, momentum=0.9, fused=True)
+
+
+def train(model, batches, loss, *, rate, watch, optimizer=ADAM):
+    """Train, and yield the number of steps at each in `watch`.
 
     ``loss(logits, targets)`` is a tensor of any shape; its sum is what is
-    lowered. One network's share of it moves no other network. Gradients far
-    below `eps` make smaller steps, so that the scale of a loss counts.
+    lowered. One network's share of it moves no other network.
     """
-    adam = torch.optim.Adam(model.parameters(), rate, eps=eps, fused=True)
+    optimizer = optimizer(model.parameters(), lr=rate)
     for step, (inputs, targets) in enumerate(batches, start=1):
-        adam.zero_grad()
+        optimizer.zero_grad()
         loss(model(inputs), targets).sum().backward()
-        adam.step()
+        optimizer.step()
         if step in watch:
             yield step
         if step >= max(watch):

@@ -1,21 +1,22 @@
-"""Record lesson 05's experiments: rivals, levers, epsilon, mistakes.
+"""Record lesson 05's experiments: rivals, levers, mistakes.
 
 python tools/record_rare_digit.py [EXPERIMENT ...]
 
 Two processes share the work. Rows are written as they come. Numbers below
-1e-38 are taken for 0: what Adam remembers of a unit that no longer answers
-ends there, where arithmetic is slow.
+1e-38 are taken for 0: what the momentum of a unit that no longer answers
+becomes, where arithmetic is slow.
 """
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
 
 from focal_edu.comparison import (
-    ALPHAS,
     GAMMAS,
+    LEVELS,
     MISTAKES,
     RATES,
     RIVALS,
@@ -26,26 +27,28 @@ from focal_edu.comparison import (
     settings_of,
 )
 from focal_edu.recorded import Recording
+from focal_edu.training import ADAM
 
 COMMAND = "python tools/record_rare_digit.py"
 DIGITS = list(range(10))
 CHOOSING, JUDGING = [0, 1, 2], list(range(3, 23))
+FEWER = JUDGING[:10]
 CE, PAIR = {"gamma": 0, "alpha": 0.5}, {"gamma": 2, "alpha": 0.25}
 LEVER_LOSSES = {
     "CE": CE,
     "FL, the paper's pair": PAIR,
-    "FL, small α": {"gamma": 5, "alpha": 1e-4},
-    "hard mining": {"gamma": 0, "keep": 2},
+    "FL, tuned": {"gamma": 8, "level": 0.05},
+    "hard mining": {"gamma": 0, "keep": 4},
 }
-FEWER, EPS = STEPS[:-1], 1e-16
 SWEPT = settings_of(  # levers 1 and 2
     [
         {"gamma": (0, *GAMMAS), "alpha": (0.25,)},
-        {"gamma": GAMMAS, "alpha": (1e-4,)},
-        {"gamma": (2, 5), "alpha": ALPHAS},
+        {"gamma": GAMMAS, "level": (0.05,)},
+        {"gamma": (2, 8), "level": LEVELS},
         RIVALS["CE, best α"],
     ]
 )
+SLOW = (0.0005, 0.0015, 0.005, 0.015)  # rates for Adam
 CHANGES = [
     ("none", None, {}),
     ("prior", "off", {"prior": None}),
@@ -54,11 +57,16 @@ CHANGES = [
         ("ratio", [few, many], {"positives": few, "negatives": many})
         for few, many in ((10, 100), (10, 300), (3, 1000), (1, 1000))
     ),
+    *(
+        ("Adam", eps, {"optimizer": partial(ADAM, eps=eps), "rates": SLOW})
+        for eps in (1e-8, 1e-3)
+    ),
 ]
 
 
-def recording(name, experiment, steps=STEPS, **about):
-    about |= {"processes": 2, "rates": RATES, "steps": steps}
+def recording(name, experiment, **about):
+    about |= {"choosing": CHOOSING, "rates": RATES, "steps": STEPS}
+    about |= {"tolerance": TOLERANCE, "processes": 2}
     return Recording(name, f"{COMMAND} {experiment}", **about)
 
 
@@ -69,11 +77,6 @@ def rounded(values):
 def only(setting):
     """The grid of one setting."""
     return {name: (value,) for name, value in setting.items()}
-
-
-def swapped(contest, tuned):
-    """Verdicts on each half, by what the other has chosen."""
-    return [contest.judge(half, tuned[1 - half].best) for half in (0, 1)]
 
 
 def rows_of(verdicts, **about):
@@ -87,23 +90,22 @@ def rows_of(verdicts, **about):
     ]
 
 
-def same_seeds(pool, losses, **change):
-    """Rows of losses that the same seeds choose for and judge."""
-    contest = Contest(
-        DIGITS,
-        CHOOSING,
-        list(losses.values()),
-        steps=FEWER,
-        each=pool.map,
-        **change,
-    )
-    rows = []
+def settled(pool, losses, rates=RATES, **change):
+    """Rows of losses: rate and steps chosen, other seeds judge."""
+    settings = list(losses.values())
+    how = {"each": pool.map} | change
+    contest = Contest(DIGITS, CHOOSING, settings, rates=rates, **how)
+    return judged(contest, losses, **how)
+
+
+def judged(contest, losses, **how):
     grids = {name: only(setting) for name, setting in losses.items()}
-    tuned = contest.settle(grids, times=2)
-    for name, pair in tuned.items():
-        chosen = [{k: t.best[k] for k in ("rate", "steps")} for t in pair]
-        about = {"loss": name, "chosen": chosen, "edges": edges(pair)}
-        rows += ap_only(rows_of(swapped(contest, pair), **about))
+    chosen, rows = contest.settle(grids, times=1), []
+    verdicts = judge_anew(DIGITS, FEWER, chosen, **how)
+    for name, pair in chosen.items():
+        best = [{k: t.best[k] for k in ("rate", "steps")} for t in pair]
+        about = {"loss": name, "chosen": best, "edges": edges(pair)}
+        rows += ap_only(rows_of(verdicts[name], **about))
     return rows
 
 
@@ -131,15 +133,8 @@ def tried(contest, setting):
 
 
 def rivals(pool):
-    record = recording(
-        "rare_digit",
-        "rivals",
-        choosing=CHOOSING,
-        judging=JUDGING,
-        tolerance=TOLERANCE,
-        grids=RIVALS,
-    )
-    settings = settings_of(RIVALS.values())
+    record = recording("rare_digit", "rivals", judging=JUDGING, grids=RIVALS)
+    settings = settings_of([*RIVALS.values(), *map(only, SWEPT)])
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
     rows = [row for setting in settings for row in tried(contest, setting)]
     tuned = contest.settle(RIVALS)
@@ -149,65 +144,42 @@ def rivals(pool):
         for n, p in tuned.items()
     }
     record.write(rows)
-    for name, pair in judge_anew(
-        DIGITS, JUDGING, tuned, each=pool.map
-    ).items():
+    verdicts = judge_anew(DIGITS, JUDGING, tuned, each=pool.map)
+    for name, pair in verdicts.items():
         rows += rows_of(pair, loss=name)
     record.write(rows)
-    pairs = contest.settle({str(s): only(s) for s in SWEPT}, times=1)
-    judged = judge_anew(DIGITS, JUDGING[:5], pairs, each=pool.map)
-    for setting in SWEPT:
-        name = str(setting)
-        about = {"lever": "none", "edges": edges(pairs[name])} | setting
-        rows += ap_only(rows_of(judged[name], **about))
+    swept = {str(setting): setting for setting in SWEPT}
+    for row in judged(contest, swept, each=pool.map):
+        about = swept[row.pop("loss")]
+        rows += [{"lever": "none"} | about | row]
     return record, rows
 
 
 def levers(pool):
     """Every change with each loss; "none" to lay beside the others."""
     record = recording(
-        "rare_digit_levers",
-        "levers",
-        FEWER,
-        seeds=CHOOSING,
-        losses=LEVER_LOSSES,
+        "rare_digit_levers", "levers", judging=FEWER, losses=LEVER_LOSSES
     )
     rows = []
     for lever, value, change in CHANGES:
         about = {"lever": lever, "value": value}
-        found = same_seeds(pool, LEVER_LOSSES, **change)
-        rows += [about | row for row in found]
+        rows += [about | row for row in settled(pool, LEVER_LOSSES, **change)]
         record.write(rows)
     return record, rows
 
 
 def mistakes(pool):
     record = recording(
-        "rare_digit_mistakes", "mistakes", FEWER, seeds=CHOOSING, **PAIR
+        "rare_digit_mistakes", "mistakes", judging=FEWER, **PAIR
     )
     losses = {"CE": CE, "focal loss": PAIR}
     losses |= {name: PAIR | {"mistake": name} for name in MISTAKES}
-    return record, same_seeds(pool, losses)
-
-
-def epsilon(pool):
-    """With Adam's ε next to 0; a smaller α, which is better off so, too."""
-    losses = LEVER_LOSSES | {"FL, smaller α": {"gamma": 5, "alpha": 1e-6}}
-    record = recording(
-        "rare_digit_epsilon",
-        "epsilon",
-        FEWER,
-        seeds=CHOOSING,
-        eps=EPS,
-        losses=losses,
-    )
-    return record, same_seeds(pool, losses, eps=EPS)
+    return record, settled(pool, losses)
 
 
 EXPERIMENTS = {
     "rivals": rivals,
     "levers": levers,
-    "epsilon": epsilon,
     "mistakes": mistakes,
 }
 
