@@ -67,8 +67,10 @@ def loss_of(settings):
 
     A setting is a dict with "gamma" and, where it has them, "alpha" or
     "level" (α = level^γ), "keep", or "mistake", the name of a variant in
-    the clinic. All is divided by α, so that a positive weighs 1. Settings
-    that share γ, keep and mistake are computed at one stroke.
+    the clinic. All is divided by α, so that a positive weighs 1, and by the
+    size of the batch, of whatever part is kept: one rate then means about
+    the same to all. Settings that share γ, keep and mistake are computed at
+    one stroke.
     """
     groups = {}
     for place, setting in enumerate(settings):
@@ -87,9 +89,10 @@ def loss_of(settings):
                 each = sigmoid_focal_loss(
                     *pair, gamma=gamma, alpha=alphas, reduction="none"
                 )
+                size = each.shape[-1]
                 if keep is not None:
                     each = each.topk(keep, dim=-1).values
-                each = each.mean(dim=-1)
+                each = each.sum(dim=-1) / size
             else:
                 wrong = build(mistake, gamma=gamma, alpha=alphas[0])
                 each = torch.vmap(torch.vmap(wrong))(*pair)

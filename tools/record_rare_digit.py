@@ -38,7 +38,7 @@ LEVER_LOSSES = {
     "CE": CE,
     "FL, the paper's pair": PAIR,
     "FL, tuned": {"gamma": 8, "level": 0.05},
-    "hard mining": {"gamma": 0, "keep": 4},
+    "hard mining": {"gamma": 0, "keep": 2},
 }
 SWEPT = settings_of(  # levers 1 and 2
     [

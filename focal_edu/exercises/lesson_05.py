@@ -349,7 +349,8 @@ at_ce_level = Choice(
             "silences the easy ones."
         ),
         "α on both classes": (
-            "That only scales the loss, and Adam divides its scale out."
+            "That makes both classes weigh alike, and the factor still turns "
+            "down what is easy."
         ),
     },
     hints=(
