@@ -31,7 +31,7 @@ from .training import (
 PREVALENCE = 0.01  # of positives, in training and where AP is measured
 SIZE = 64  # images in a batch
 HIDDEN = 16
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
+RATES = (0.01, 0.03, 0.1, 0.3)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
 TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
@@ -47,7 +47,7 @@ RIVALS = {
     "FL, tuned": {"gamma": GAMMAS, "level": LEVELS},
     "FL, the paper's pair": {"gamma": (2,), "alpha": (0.25,)},
     "hard mining": {"gamma": (0,), "keep": (1, 2, 4, 8)},
-    "oversampling": {"gamma": (0,), "share": (0.02, 0.05, 0.1, 0.25, 0.5)},
+    "oversampling": {"gamma": (0,), "share": (0.01, 0.02, 0.05, 0.1, 0.25)},
 }
 
 MISTAKES = (

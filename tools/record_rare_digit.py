@@ -31,8 +31,8 @@ from focal_edu.training import ADAM
 
 COMMAND = "python tools/record_rare_digit.py"
 DIGITS = list(range(10))
-CHOOSING, JUDGING = [0, 1, 2], list(range(3, 23))
-FEWER = JUDGING[:10]
+CHOOSING, JUDGING = [0, 1, 2, 3], list(range(4, 24))
+FEW, FEWER = CHOOSING[:3], JUDGING[:10]  # for the levers
 CE, PAIR = {"gamma": 0, "alpha": 0.5}, {"gamma": 2, "alpha": 0.25}
 LEVER_LOSSES = {
     "CE": CE,
@@ -64,9 +64,9 @@ CHANGES = [
 ]
 
 
-def recording(name, experiment, **about):
-    about |= {"choosing": CHOOSING, "rates": RATES, "steps": STEPS}
-    about |= {"tolerance": TOLERANCE, "processes": 2}
+def recording(name, experiment, choosing, judging, **about):
+    about |= {"choosing": choosing, "judging": judging, "processes": 2}
+    about |= {"rates": RATES, "steps": STEPS, "tolerance": TOLERANCE}
     return Recording(name, f"{COMMAND} {experiment}", **about)
 
 
@@ -94,7 +94,7 @@ def settled(pool, losses, rates=RATES, **change):
     """Rows of losses: rate and steps chosen, other seeds judge."""
     settings = list(losses.values())
     how = {"each": pool.map} | change
-    contest = Contest(DIGITS, CHOOSING, settings, rates=rates, **how)
+    contest = Contest(DIGITS, FEW, settings, rates=rates, **how)
     return judged(contest, losses, **how)
 
 
@@ -133,7 +133,9 @@ def tried(contest, setting):
 
 
 def rivals(pool):
-    record = recording("rare_digit", "rivals", judging=JUDGING, grids=RIVALS)
+    record = recording(
+        "rare_digit", "rivals", CHOOSING, JUDGING, grids=RIVALS
+    )
     settings = settings_of([*RIVALS.values(), *map(only, SWEPT)])
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
     rows = [row for setting in settings for row in tried(contest, setting)]
@@ -158,7 +160,7 @@ def rivals(pool):
 def levers(pool):
     """Every change with each loss; "none" to lay beside the others."""
     record = recording(
-        "rare_digit_levers", "levers", judging=FEWER, losses=LEVER_LOSSES
+        "rare_digit_levers", "levers", FEW, FEWER, losses=LEVER_LOSSES
     )
     rows = []
     for lever, value, change in CHANGES:
@@ -169,9 +171,7 @@ def levers(pool):
 
 
 def mistakes(pool):
-    record = recording(
-        "rare_digit_mistakes", "mistakes", judging=FEWER, **PAIR
-    )
+    record = recording("rare_digit_mistakes", "mistakes", FEW, FEWER, **PAIR)
     losses = {"CE": CE, "focal loss": PAIR}
     losses |= {name: PAIR | {"mistake": name} for name in MISTAKES}
     return record, settled(pool, losses)
