@@ -139,17 +139,18 @@ class Tuned(NamedTuple):
     def best(self):
         """The row with the highest score, or fewer steps that do as well.
 
-        Of its settings the fewest steps are taken that come within the
-        tolerance of that score. A NaN is below all others.
+        Of its settings, at any rate, the fewest steps are taken that come
+        within the tolerance of that score. A NaN is below all others.
         """
         top = max(self.rows, key=_score)
-        enough = _score(top) - self.tolerance
-        free = {"steps": None, "score": None}
-        return next(
+        free = {"rate": None, "steps": None, "score": None}
+        enough = [
             row
             for row in self.rows
-            if row | free == top | free and _score(row) >= enough
-        )
+            if row | free == top | free
+            and _score(row) >= _score(top) - self.tolerance
+        ]
+        return min(enough, key=lambda row: (row["steps"], -_score(row)))
 
     def profile(self, name):
         """Return the best score that each value of one setting reached."""

@@ -139,7 +139,7 @@ def rivals(pool):
     settings = settings_of([*RIVALS.values(), *map(only, SWEPT)])
     contest = Contest(DIGITS, CHOOSING, settings, each=pool.map)
     rows = [row for setting in settings for row in tried(contest, setting)]
-    tuned = contest.settle(RIVALS)
+    tuned = contest.settle(RIVALS, times=2)
     record.head["chosen"] = {n: [t.best for t in p] for n, p in tuned.items()}
     record.head["tried"] = {
         n: {k: list(p[0].profile(k)) for k in p[0].best if k != "score"}
