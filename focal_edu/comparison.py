@@ -39,8 +39,8 @@ TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 # classes weigh alike. A "level" is the p at which a negative's factor is α.
 # Hard mining learns from the `keep` images of a batch with the largest loss;
 # oversampling makes a `share` of it positive.
-GAMMAS = (1, 2, 3, 5, 8, 12)
-LEVELS = (0.02, 0.05, 0.1, 0.2, 0.5)
+GAMMAS = (1, 2, 5, 8, 12, 16)
+LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 RIVALS = {
     "CE": {"gamma": (0,), "alpha": (0.5,)},
     "CE, best α": {"gamma": (0,), "alpha": (0.01, 0.1, 0.25, 0.5, 0.75, 0.9)},

@@ -162,6 +162,18 @@ def test_steps_that_gain_too_little_are_not_taken():
     assert tuned.best["steps"] == 20
 
 
+def test_a_higher_rate_is_taken_that_does_as_well_in_fewer_steps():
+    def trial(train, validation, rate):
+        late = {10: 0.5, 20: 0.79, 40: 0.8}
+        return late if rate == 1 else {10: 0.3, 20: 0.795, 40: 0.81}
+
+    for tolerance, best in ((0.0, (0.5, 40)), (0.02, (0.5, 20))):
+        tuned = tune(trial, three_parts(), tolerance=tolerance, rate=(0.5, 1))
+        assert (tuned.best["rate"], tuned.best["steps"]) == best
+    tuned = tune(trial, three_parts(), tolerance=0.31, rate=(0.5, 1))
+    assert (tuned.best["rate"], tuned.best["steps"]) == (1, 10)
+
+
 def test_what_diverged_is_never_best():
     def trial(train, validation, rate):
         return {1: math.nan if rate == 1 else -rate}
