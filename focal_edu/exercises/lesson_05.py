@@ -336,8 +336,8 @@ def mean_and_error(these, those):
     return np.mean(apart), spread / np.sqrt(len(apart))
 
 
-at_ce_level = Choice(
-    "the mistake that costs the most of focal loss's gain",
+costs_most = Choice(
+    "the mistake that costs the most",
     {
         "p_t detached": (
             "Its factor still silences the easy examples, only with a "
@@ -359,6 +359,6 @@ at_ce_level = Choice(
         "one number.",
     ),
     why="With the mean taken first, a batch has one factor. Every example "
-    "keeps its share of cross entropy's gradient. The other three still "
-    "turn down what is easy.",
+    "keeps its share of cross entropy's gradient, and all of it shrinks as "
+    "the batch becomes easy. The other three still turn down what is easy.",
 )

@@ -136,12 +136,15 @@ def training_curves(figure, curves):
 
 
 @lesson_figure
-def difference_dots(figure, differences, *, title, what="AP minus CE's"):
+def difference_dots(
+    figure, differences, *, title, what="AP minus CE's", frame=None
+):
     """Return a row a name: each digit's difference, and their mean.
 
     `differences` maps a name to an array (digits, seeds), or (digits,).
     Small dots are seeds; each figure 0 to 9 stands at its digit's mean; the
-    diamond is the mean of all digits, with its standard error.
+    diamond is the mean of all digits, with its standard error. A `frame`
+    ends the axis on the left and on the right.
     """
     figure.set_size_inches(8, min(4.3, 0.7 * len(differences) + 1.2))
     figure.set_dpi(PAGE_DPI)
@@ -179,7 +182,7 @@ def difference_dots(figure, differences, *, title, what="AP minus CE's"):
         )
     axes.set_yticks(range(len(differences)), list(differences))
     axes.set_ylim(len(differences) - 0.5, -0.5)
-    axes.set(xlabel=what, title=title)
+    axes.set(xlabel=what, title=title, xlim=frame)
     return (
         "For each of "
         + ", ".join(differences)
