@@ -1,4 +1,4 @@
-"""Record lesson 05's experiments: rivals, levers, mistakes.
+"""Record lesson 05's experiments: rivals, levers, labels, mistakes.
 
 python tools/record_rare_digit.py [EXPERIMENT ...]
 
@@ -177,6 +177,21 @@ def levers(pool):
     return record, rows
 
 
+def labels(pool):
+    """Under wrong labels, a small class weight without the factor."""
+    losses = {"CE, α = 0.01": {"gamma": 0, "alpha": 0.01}}
+    record = recording(
+        "rare_digit_labels", "labels", FEW, FEWER, SHORTER, losses=losses
+    )
+    rows = []
+    for lever, part, change in CHANGES:
+        if lever == "noise":
+            about = {"lever": lever, "value": part}
+            found = settled(pool, losses, **change)
+            rows += [about | row for row in found]
+    return record, rows
+
+
 def mistakes(pool):
     record = recording(
         "rare_digit_mistakes", "mistakes", FEW, FEWER, SHORTER, **PAIR
@@ -189,6 +204,7 @@ def mistakes(pool):
 EXPERIMENTS = {
     "rivals": rivals,
     "levers": levers,
+    "labels": labels,
     "mistakes": mistakes,
 }
 
