@@ -159,8 +159,18 @@ def rivals(pool):
     return record, rows
 
 
+def moved(pool, record, losses, changes):
+    """Every change with each loss; written as they come."""
+    rows = []
+    for lever, value, change in changes:
+        about = {"lever": lever, "value": value}
+        rows += [about | row for row in settled(pool, losses, **change)]
+        record.write(rows)
+    return record, rows
+
+
 def levers(pool):
-    """Every change with each loss; "none" to lay beside the others."""
+    """All changes; "none" to lay beside the others."""
     record = recording(
         "rare_digit_levers",
         "levers",
@@ -169,12 +179,7 @@ def levers(pool):
         SHORTER,
         losses=LEVER_LOSSES,
     )
-    rows = []
-    for lever, value, change in CHANGES:
-        about = {"lever": lever, "value": value}
-        rows += [about | row for row in settled(pool, LEVER_LOSSES, **change)]
-        record.write(rows)
-    return record, rows
+    return moved(pool, record, LEVER_LOSSES, CHANGES)
 
 
 def labels(pool):
@@ -183,13 +188,8 @@ def labels(pool):
     record = recording(
         "rare_digit_labels", "labels", FEW, FEWER, SHORTER, losses=losses
     )
-    rows = []
-    for lever, part, change in CHANGES:
-        if lever == "noise":
-            about = {"lever": lever, "value": part}
-            found = settled(pool, losses, **change)
-            rows += [about | row for row in found]
-    return record, rows
+    wrong = [change for change in CHANGES if change[0] == "noise"]
+    return moved(pool, record, losses, wrong)
 
 
 def mistakes(pool):
