@@ -1,7 +1,6 @@
 """The examples that a loss is asked about."""
 
 import numpy as np
-import torch
 
 # Margins of the truth at which single examples are asked for: at one a loss
 # that may be cut off is seen to be, the others are ordinary.
@@ -21,10 +20,8 @@ def usual_batch(task, labels, rng, examples=None, easy=False):
     n = examples or classes + 4
     if task == "multi-class":
         known = np.array(labels.used)
-        targets = known[np.arange(n) % len(known)]
-        rest = max(0, n - len(known))
-        targets[n - rest :] = rng.choice(known, size=rest)
-        targets = rng.permutation(targets)
+        more = rng.choice(known, size=n - len(known))
+        targets = rng.permutation(np.append(known, more))
         logits = rng.normal(0, 1.5, (n, classes)).clip(-4, 4)
         if easy:
             rest = np.logaddexp.reduce(logits, axis=1)
@@ -44,22 +41,19 @@ def at_margins(task, labels, x_t, rng, truth=None):
     Labels take turns unless `truth` says which.
     """
     n, classes = len(x_t), labels.classes
-    if task == "multi-class":
-        known = np.array(labels.used)
-        targets = rng.permutation(known[np.arange(n) % len(known)])
-        targets = targets if truth is None else np.full(n, truth)
-        logits = rng.normal(size=(n, classes))
-        rest = np.where(np.eye(classes)[targets] > 0, -np.inf, logits)
-        rest = np.logaddexp.reduce(rest, axis=1)
-        logits[np.arange(n), targets] = rest + x_t
-        return logits, targets
-    targets = rng.permutation(np.arange(n) % 2).astype(float)
-    targets = targets if truth is None else np.full(n, truth, float)
-    logits = x_t * (2 * targets - 1)
+    known = np.array(labels.used if task == "multi-class" else (0.0, 1.0))
+    targets = rng.permutation(known[np.arange(n) % len(known)])
+    if truth is not None:
+        targets = np.full(n, truth, known.dtype)
+    if task == "binary":
+        return x_t * (2 * targets - 1), targets
     if task == "multi-label":
-        return np.repeat(logits[:, None], classes, 1), np.repeat(
-            targets[:, None], classes, 1
-        )
+        targets = np.repeat(targets[:, None], classes, 1)
+        return x_t[:, None] * (2 * targets - 1), targets
+    logits = rng.normal(size=(n, classes))
+    others = np.where(np.eye(classes)[targets] > 0, -np.inf, logits)
+    rest = np.logaddexp.reduce(others, axis=1)
+    logits[np.arange(n), targets] = rest + x_t
     return logits, targets
 
 
@@ -87,40 +81,3 @@ def one_of_each(task, labels, x_t):
     known = np.array(labels.used if task == "multi-class" else (0.0, 1.0))
     rng = np.random.default_rng(0)
     return at_margins(task, labels, np.full(len(known), x_t), rng, known)
-
-
-def round_numbers(task, labels, usual):
-    """Yield batches of one, two, then more examples; then hopeless ones.
-
-    Each comes with its dtype, mostly the `usual` one.
-    """
-    for size, scale, dtype in (
-        (1, 1, usual),
-        (2, 1, usual),
-        (labels.classes + 1, 1, usual),
-        (1, 20, torch.float32),
-        (1, 100, torch.float32),
-    ):
-        for start in (2, -2, 1, -1):
-            many = min(3, len(labels.used)) if task == "multi-class" else 2
-            for first in range(many):
-                batch = _labelled(task, labels, size, start * scale, first)
-                yield (*batch, dtype)
-
-
-def _labelled(task, labels, size, start, first):
-    """`size` examples: logits start, 0, ...; labels first, first + 1, ..."""
-    known = labels.used if task == "multi-class" else (0, 1)
-    if task == "multi-label":
-        known = range(labels.classes)
-    places = (first + np.arange(size)) % len(known)
-    x = start * (1.0 - np.arange(size) % 3)
-    if task == "binary":
-        return x, places.astype(float)
-    logits = np.zeros((size, labels.classes))
-    logits[:, 0] = x
-    if task == "multi-class":
-        return logits, np.array(known)[places]
-    targets = np.zeros((size, labels.classes))
-    targets[np.arange(size), places] = 1
-    return logits, targets

@@ -55,10 +55,8 @@ class Form:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
         if self.map:
-            targets = targets[..., None, None]
             logits = logits[..., None, None]
-        if self.map and self.task == "binary":
-            logits, targets = logits[:, None], targets[:, None]
+            targets = targets[..., None, None]
         if self.probabilities and self.task == "multi-class":
             logits = logits.softmax(1)
         elif self.probabilities:
@@ -100,8 +98,8 @@ FORMS = (
     Form("multi-class", one_hot=True, probabilities=True),
     Form("multi-class", column=True, integer=True, probabilities=True),
     Form("multi-class", integer=True, map=True),
-    Form("binary", map=True),
-    Form("binary", map=True, integer=True),
+    Form("binary", column=True, map=True),
+    Form("binary", column=True, map=True, integer=True),
     Form("multi-label", map=True),
 )
 EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
@@ -137,13 +135,17 @@ def fresh(loss, dtype=None):
     return loss.to(dtype) if move else loss
 
 
+def parameters(loss):
+    """Return the parameters of a call by name; of none that can be read."""
+    try:
+        return inspect.signature(getattr(loss, "forward", loss)).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
 def targets_first(loss):
     """Return whether parameter names put targets first, None if unsaid."""
-    try:
-        call = getattr(loss, "forward", loss)
-        names = [*inspect.signature(call).parameters][:2]
-    except (TypeError, ValueError):
-        return None
+    names = [*parameters(loss)][:2]
     found = [bool(TARGETS.search(name.lower())) for name in names]
     return found[0] if len(set(found)) == 2 else None
 
@@ -163,14 +165,41 @@ def quiet():
 
 
 def value_of(loss, logits, targets):
-    """Return the tensor that `loss` gives, or raise `Refusal`."""
+    """Return the tensor that `loss` gives, if one can train on it.
+
+    Else raise `Refusal`.
+    """
     try:
         with quiet():
             value = loss(logits, targets)
     except (Exception, SystemExit) as error:
         line = f"it raised {in_one_line(error)}{_hint(loss, error)}"
         raise Refusal(line) from None
-    return _tensor(value, loss)
+    match value:
+        case None:
+            line = "None: is a return statement missing?"
+        case np.ndarray() | np.generic():
+            line = (
+                "a NumPy array, through which no gradient flows: compute "
+                "with torch and return the tensor"
+            )
+        case int() | float():
+            line = (
+                "a Python number, which has no gradient: return the tensor, "
+                "without .item()"
+            )
+        case torch.Tensor() if not value.is_floating_point():
+            line = f"a tensor of {value.dtype}"
+        case torch.Tensor() if not value.requires_grad:
+            line = (
+                "a tensor without a gradient: was it detached, or made anew "
+                "from numbers?"
+            )
+        case torch.Tensor():
+            return value
+        case _:
+            line = f"{type(value).__name__}, not a tensor{_hint(loss, value)}"
+    raise Refusal(f"it returned {line}")
 
 
 def ask(loss, form, logits, targets, dtype=None):
@@ -198,10 +227,11 @@ def ask(loss, form, logits, targets, dtype=None):
 def ask_each(loss, form, logits, targets, dtype=None):
     """Return the `Answer` on each example, each a batch of its own."""
     dtype = dtype or form.dtype
+    rows = [slice(i, i + 1) for i in range(len(logits))]
     try:
         answers = [
-            ask(fresh(loss, dtype), form, x, y, dtype)
-            for x, y in zip(_rows(logits), _rows(targets), strict=True)
+            ask(fresh(loss, dtype), form, logits[row], targets[row], dtype)
+            for row in rows
         ]
     except Refusal as refusal:
         raise Refusal(f"given one example {refusal}") from None
@@ -222,65 +252,32 @@ def in_one_line(error):
 def _hint(loss, outcome):
     """What to examine instead, after what it raised or returned."""
     missing = re.search(r"missing .*argument.*?: '(\w+)'", f"{outcome}")
-    call = None
-    if isinstance(loss, type):
-        return " (it is a class: examine an instance of it)"
-    if isinstance(outcome, TypeError) and missing:
-        call = f"f(l, t, {missing[1]}=...)"
-    if isinstance(outcome, tuple | list):
-        if len(outcome) == 2 and not any(_trains(one) for one in outcome):
+    match outcome:
+        case _ if isinstance(loss, type):
+            return " (it is a class: examine an instance of it)"
+        case TypeError() if missing:
+            call = f"f(l, t, {missing[1]}=...)"
+        case (one, other) if not (_trains(one) or _trains(other)):
             return (
                 " (a gradient and a Hessian, as boosting libraries want "
                 "them? examine the loss that they belong to)"
             )
-        call = "f(l, t)[0]"
-    if isinstance(outcome, dict) and outcome:
-        call = f"f(l, t)[{next(iter(outcome))!r}]"
-    return f" (try examine(lambda l, t: {call}))" if call else ""
+        case tuple() | list():
+            call = "f(l, t)[0]"
+        case dict() if outcome:
+            call = f"f(l, t)[{next(iter(outcome))!r}]"
+        case _:
+            return ""
+    return f" (try examine(lambda l, t: {call}))"
 
 
 def _trains(value):
     """Whether a gradient could flow through it, or it is no array."""
-    is_array = hasattr(value, "dtype")
-    return getattr(value, "requires_grad", not is_array)
-
-
-def _rows(array):
-    array = np.asarray(array)
-    return [array[i : i + 1] for i in range(len(array))]
+    return getattr(value, "requires_grad", not hasattr(value, "dtype"))
 
 
 def _float64(tensor):
     return tensor.detach().to(torch.float64).cpu().numpy()
-
-
-def _tensor(value, loss):
-    """`value` if a network can be trained on it, or a `Refusal`."""
-    if value is None:
-        raise Refusal("it returned None: is a return statement missing?")
-    if isinstance(value, np.ndarray | np.generic):
-        raise Refusal(
-            "it returned a NumPy array, through which no gradient flows: "
-            "compute with torch and return the tensor"
-        )
-    if isinstance(value, int | float):
-        raise Refusal(
-            "it returned a Python number, which has no gradient: return the "
-            "tensor, without .item()"
-        )
-    if not isinstance(value, torch.Tensor):
-        raise Refusal(
-            f"it returned {type(value).__name__}, not a tensor"
-            f"{_hint(loss, value)}"
-        )
-    if not value.is_floating_point():
-        raise Refusal(f"it returned a tensor of {value.dtype}")
-    if not value.requires_grad:
-        raise Refusal(
-            "it returned a tensor without a gradient: was it detached, or "
-            "made anew from numbers?"
-        )
-    return value
 
 
 def _in_shape(value, logits, targets):

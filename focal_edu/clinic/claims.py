@@ -1,4 +1,4 @@
-"""The focal loss that a loss is held against."""
+"""What is claimed of a loss, and the focal loss that it is held against."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,30 +11,61 @@ from .names import REDUCTIONS, build
 from .names.variant import Variant
 from .report import RISK
 
+GUESS = "guess"
+HELD = "gamma", "alpha", "reduction"  # what every focal loss has
 SIGMOIDS = "one against rest"  # so the names of its forms begin
+
+
+def unset(claim):
+    """Return whether a claim was not made."""
+    return isinstance(claim, str) and claim == GUESS
 
 
 @dataclass(frozen=True)
 class Claims:
-    """A focal loss in full: every number known.
+    """The claims that `examine` takes, `GUESS` for those that are not made.
 
-    `one_number` is the α of a multi-class loss that has one for C classes;
-    `alpha` is then what it makes of it. `form` is a probability that is
-    claimed in place of σ or softmax: one against rest, or smoothed labels.
-    `guessed` names what nobody claimed.
+    `given` names those of γ, α and reduction that the caller makes. Once
+    `settled` they are a focal loss in full, every number known. Then `form`
+    is a probability that is claimed in place of σ or softmax: one against
+    rest, or smoothed labels; and `one_number` is the α of a multi-class loss
+    that has one for C classes, `alpha` what it makes of it.
     """
 
     task: str
-    gamma: float
+    gamma: object
     alpha: object
     reduction: object
-    classes: int
-    scale: float = 1.0
-    probabilities: bool = False
-    one_number: float | None = None
+    takes: str
+    scale: float
+    smoothing: object
+    ignore_index: object
+    seed: int
+    given: tuple = ()
+    classes: int = 1
     form: Variant | None = None
-    ignore_index: object = None
-    guessed: tuple = ()
+    one_number: float | None = None
+
+    def made(self, name):
+        """Whether a claim was made, one way or the other."""
+        return not unset(getattr(self, name))
+
+    def settled(self, subject, form=None):
+        """Return these claims of a subject; what nobody claims is usual."""
+        usual = {
+            "gamma": 2.0,
+            "alpha": None,
+            "reduction": "mean" if subject.is_number else "none",
+            "ignore_index": None,
+        }
+        rest = {k: v for k, v in usual.items() if not self.made(k)}
+        rest |= {"task": subject.task, "classes": subject.labels.classes}
+        return replace(self, form=form, **rest)
+
+    @property
+    def probabilities(self):
+        """Whether the loss is said to take probabilities, not logits."""
+        return self.takes == "probabilities"
 
     @property
     def sigmoids(self):
@@ -78,19 +109,22 @@ class Claims:
         """How many elements of the loss an example has."""
         return self.classes if self.task == "multi-label" else 1
 
-    def each(self, batch, **changes):
-        """The focal loss of each example; `changes` to what is claimed.
+    def alone(self, batch, **changes):
+        """The answer for each example; `changes` to what is claimed.
 
         Of several labels it is the mean.
         """
-        alone = replace(self, reduction="none", **changes)
-        value = alone.answer(*batch).value
-        return value.reshape(len(value), -1).sum(1) / self.outputs
+        each = replace(self, reduction="none", **changes).answer(*batch)
+        value = each.value.reshape(len(each.value), -1).sum(1)
+        return replace(
+            each,
+            value=value / self.outputs,
+            gradient=each.gradient / self.outputs,
+        )
 
-    def slopes(self, batch):
-        """The gradient of `each`."""
-        total = replace(self, reduction="sum").answer(*batch)
-        return total.gradient / self.outputs
+    def each(self, batch, **changes):
+        """The value for each example, as `alone` has it."""
+        return self.alone(batch, **changes).value
 
     def own(self, subject, batch):
         """What a subject gives each example, the average claimed undone."""
@@ -124,6 +158,6 @@ class Claims:
         shown.append(f"reduction {self.reduction}")
         if self.ignore_index is not None:
             shown.append(f"ignore_index {self.ignore_index}")
-        told = ", ".join(self.guessed)
+        told = ", ".join(k for k in HELD if k not in self.given)
         note = f" (not given: {told})" if told else ""
         return ", ".join(shown) + note

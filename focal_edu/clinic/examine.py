@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from .calls import Refusal, targets_first
+from .claims import GUESS, unset
 from .example import smallest_example
 from .explain import explain
 from .extremes import far_out
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
 from .report import Finding, Report
-from .said import GUESS, Said, checked, task_of, unset
+from .said import checked, read_from
 from .subject import close, subjects
 
 EITHER_ORDER = (
@@ -86,25 +87,26 @@ def examine(
             "loss must be a callable of (logits, targets), got "
             f"{type(loss).__name__}"
         )
-    said = Said(
-        task,
-        gamma,
-        alpha,
-        reduction,
-        takes,
-        scale,
-        smoothing,
-        ignore_index,
-        seed,
+    said = checked(
+        weights,
+        divisor,
+        task=task,
+        gamma=gamma,
+        alpha=alpha,
+        reduction=reduction,
+        takes=takes,
+        scale=scale,
+        smoothing=smoothing,
+        ignore_index=ignore_index,
+        seed=seed,
     )
-    said = checked(said, weights, divisor)
     with np.errstate(all="ignore"):
         return _report(loss, said)
 
 
 def _report(whole, said):
     loss = getattr(whole, "_orig_mod", whole)
-    said = replace(said, task=task_of(loss, said))
+    said = read_from(loss, said)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     groups, trouble = subjects(loss, said)
     if not groups:
@@ -121,19 +123,15 @@ def _report(whole, said):
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
     }
-    effect, example = "", None
-    if verdict == "unknown":
-        effect = measured_effect(subject, claims, shape)
-    if verdict != "right":
-        example = smallest_example(subject, claims)
+    right, unknown = verdict == "right", verdict == "unknown"
     return Report(
         verdict,
         claims=claims,
         form=subject.form,
         mistakes=names,
         findings=findings,
-        example=example,
-        effect=effect,
+        example=None if right else smallest_example(subject, claims),
+        effect=measured_effect(subject, claims, shape) if unknown else "",
         trouble=tuple(note for note, holds in notes.items() if holds),
         title=title,
         facts=tuple(measurements(found, shape)),

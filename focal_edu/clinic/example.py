@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import torch
 
-from . import batches
 from .calls import Refusal, ask
 from .report import apart
 
@@ -32,12 +32,7 @@ class Example:
 
 def smallest_example(subject, claims):
     """Return the first `Example` that differs, shortest first, or None."""
-    for far, (*batch, dtype) in product(
-        FAR,
-        batches.round_numbers(
-            subject.task, subject.labels, subject.form.dtype
-        ),
-    ):
+    for far, (*batch, dtype) in product(FAR, [*_round_batches(subject)]):
         copy = subject.copy(dtype)
         try:
             seen = ask(copy, subject.form, *batch, dtype)
@@ -57,6 +52,36 @@ def smallest_example(subject, claims):
                 logits, targets = (array.tolist() for array in batch)
                 return Example(logits, targets, what, _plain(b), _plain(a))
     return None
+
+
+def _round_batches(subject):
+    """Yield batches of one, two, then more examples; then hopeless ones.
+
+    Each comes with its dtype. Logits are start, 0 and −start in turn.
+    """
+    classes, usual = subject.labels.classes, subject.form.dtype
+    known = {"binary": (0, 1), "multi-label": range(classes)}.get(
+        subject.task, subject.labels.used
+    )
+    sizes = (
+        (1, 1, usual),
+        (2, 1, usual),
+        (classes + 1, 1, usual),
+        (1, 20, torch.float32),
+        (1, 100, torch.float32),
+    )
+    for (size, scale, dtype), start, first in product(
+        sizes, (2, -2, 1, -1), range(min(3, len(known)))
+    ):
+        places = np.arange(size)
+        logits = np.zeros((size, classes))
+        logits[:, 0] = start * scale * (1.0 - places % 3)
+        targets = np.array(known)[(first + places) % len(known)]
+        if subject.task == "binary":
+            logits, targets = logits[:, 0], targets.astype(float)
+        elif subject.task == "multi-label":
+            targets = np.eye(classes)[targets]
+        yield logits, targets, dtype
 
 
 def _plain(array):

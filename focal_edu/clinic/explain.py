@@ -6,7 +6,7 @@ import numpy as np
 
 from . import weights
 from .averages import fits, models
-from .claims import Claims
+from .claims import Claims, unset
 from .names import RIGHT, named
 from .names.inputs import (
     TAKES_LOGITS,
@@ -14,7 +14,7 @@ from .names.inputs import (
     TAKES_TARGETS_FIRST,
 )
 from .names.variant import SYMBOLS, Variant
-from .said import HELD, read_from, unset
+from .said import read_from
 from .subject import Labels
 
 ALIKE = ("alpha to both", "alpha to every class")
@@ -64,7 +64,7 @@ def explain(loss, groups, said):
             for subject, search in zip(
                 group[:likely], searches, strict=False
             ):
-                known = read_from(loss, subject.task, said)
+                known = read_from(loss, said, subject.task)
                 found = _explanations(subject, known, said, next(search, []))
                 best = sorted([*best, *found], key=lambda e: e.cost)[:1]
             if best:
@@ -74,7 +74,7 @@ def explain(loss, groups, said):
     if best:
         return best[0]
     subject = groups[0][0]
-    known = read_from(loss, subject.task, said)
+    known = read_from(loss, said, subject.task)
     return Explanation(subject, None, _claims(subject, known), (), False)
 
 
@@ -213,20 +213,7 @@ def _reduction_names(model, wanted):
 
 def _claims(subject, known, names=(), form=None):
     """The claims to hold the loss against."""
-    usual = "mean" if subject.is_number else "none"
-    ignored = known.ignore_index
-    claims = Claims(
-        subject.task,
-        2.0 if unset(known.gamma) else float(known.gamma),
-        None if unset(known.alpha) else known.alpha,
-        usual if unset(known.reduction) else known.reduction,
-        subject.labels.classes,
-        known.scale,
-        probabilities=known.probabilities,
-        form=form,
-        ignore_index=None if unset(ignored) else ignored,
-        guessed=tuple(k for k in HELD if k not in known.given),
-    )
+    claims = known.settled(subject, form)
     one = claims.alpha is not None and not isinstance(claims.alpha, tuple)
     if subject.task != "multi-class" or claims.sigmoids or not one:
         return claims

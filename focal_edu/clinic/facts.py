@@ -42,16 +42,15 @@ def profile(subject, claims):
             subject.task, subject.labels, x_t, subject.rng, label
         )
         try:
-            slopes = subject.each(batch).gradient
+            seen = subject.each(batch)
         except Refusal:
             return None
-        loss[name] = tuple(
-            value / entropy.each(batch)
-            for value in (claims.own(subject, batch), claims.each(batch))
-        )
+        true, ce = claims.alone(batch), entropy.alone(batch)
+        own = claims.own(subject, batch)
+        loss[name] = own / ce.value, true.value / ce.value
         gradient[name] = tuple(
-            np.array([*map(_along, slope, entropy.slopes(batch))])
-            for slope in (slopes, claims.slopes(batch))
+            np.array([*map(_along, answer.gradient, ce.gradient)])
+            for answer in (seen, true)
         )
     return Profile(P_T, loss, gradient)
 

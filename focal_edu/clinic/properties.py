@@ -48,27 +48,27 @@ def ratio_is_the_modulating_factor(subject, claims):
     true = _quotient(claims.each(batch), ce)
     worst = x_t[_furthest(ratio, true) * len(x_t) // len(ratio)]
     where = f" at p_t = {1 / (1 + np.exp(-worst)):.2g}, without weights"
-    same, seen = _agree(subject, ratio, true)
-    return same, seen + where
+    return _agree(subject, ratio, true, after=where)
 
 
 def labels_are_alike(subject, claims):
     if len(subject.labels.used) < claims.classes:
         return None, "a class is ignored"
-    logits, targets = subject.margins(-2, 0.4, 1.5)
+    logits, targets = batch = subject.margins(-2, 0.4, 1.5)
     turned = -logits, 1 - targets
     if subject.task == "multi-class":
         turned = np.roll(logits, 1, 1), (targets + 1) % claims.classes
-    first, second = (
-        claims.each(b, alpha=None)
-        * _quotient(claims.own(subject, b), claims.each(b))
-        for b in ((logits, targets), turned)
+    both = np.array(
+        [
+            claims.each(b, alpha=None)
+            * _quotient(claims.own(subject, b), claims.each(b))
+            for b in (batch, turned)
+        ]
     )
-    known = np.isfinite(first) & np.isfinite(second)
-    if not known.any():
+    both = both[:, np.isfinite(both).all(axis=0)]
+    if not both.size:
         return None, "a class has no weight"
-    word = "; with the label turned"
-    return _agree(subject, first[known], second[known], word)
+    return _agree(subject, *both, "; with the label turned")
 
 
 def gradient_is_the_closed_form(subject, claims):
@@ -89,8 +89,7 @@ def alpha_is_the_paper_s(subject, claims):
         return False, f"one number, {number:g}, for {classes} classes: {seen}"
     if not close(measured, again, 1e-3):
         return None, "loss / CE is not a weight times (1 − p_t)^γ"
-    same, worst = _agree(subject, measured, claimed)
-    return same, f"{seen}; {worst}"
+    return _agree(subject, measured, claimed, before=f"{seen}; ")
 
 
 def average_is_the_one_claimed(subject, claims):
@@ -109,8 +108,8 @@ def average_is_the_one_claimed(subject, claims):
         return None, "its single examples differ from the focal loss"
     total = ideal.sum() * claims.outputs
     divisor, expected = ratio[0] * total / value, total / true
-    same, seen = _agree(subject, divisor, expected, ", not")
-    return same, f"the sum is divided by {seen}"
+    divided = "the sum is divided by "
+    return _agree(subject, divisor, expected, ", not", before=divided)
 
 
 def examples_do_not_mix(subject, claims):
@@ -232,9 +231,10 @@ def _worst(seen, true, word=", should be"):
     return f"{one}{word} {other}"
 
 
-def _agree(subject, seen, true, word=", should be"):
-    """Whether they agree, and how far they are from it."""
-    return close(seen, true, 10 * subject.rtol), _worst(seen, true, word)
+def _agree(subject, seen, true, word=", should be", before="", after=""):
+    """Whether they agree, and the number furthest off, within a sentence."""
+    said = before + _worst(seen, true, word) + after
+    return close(seen, true, 10 * subject.rtol), said
 
 
 def _weights(subject, targets, measured):

@@ -1,7 +1,8 @@
-"""What is claimed of a loss, and what a loss says of itself."""
+"""What a claim may be, and what a loss says of itself."""
 
 import inspect
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from numbers import Real
@@ -16,62 +17,35 @@ from ..validate import (
     check_gamma,
     check_integer,
 )
-from .calls import fresh
+from .calls import fresh, parameters
+from .claims import GUESS, HELD, Claims, unset
 from .names import REDUCTIONS, VARIANTS
 
-GUESS = "guess"
-HELD = "gamma", "alpha", "reduction"  # what every focal loss has
 NEVER_GUESSED = "takes", "scale", "seed"
 INPUTS = "logits", "probabilities"
-AVERAGES = [v.name for v in VARIANTS if v.part == "reduction"]
-AVERAGES = *REDUCTIONS, *AVERAGES
+AVERAGES = *REDUCTIONS, *(v.name for v in VARIANTS if v.part == "reduction")
+READ = "task", "gamma", "reduction", "smoothing", "ignore_index"
+# The attributes, or parameters with a default, that say it, and what says
+# nothing: α = 1 is often none, PyTorch ignores −100 unasked.
+WRITTEN = {
+    "task": ("task_type",),
+    "alpha": ("alpha", "weight"),
+    "smoothing": ("label_smoothing",),
+    "classes": ("num_classes", "num_class", "classes", "n_classes"),
+}
+UNSAID = {"alpha": (None, 1, ()), "ignore_index": (None, -100)}
+MOST = 1000  # classes: their batch is quadratic in them
 
 
-@dataclass(frozen=True)
-class Said:
-    """The claims that `examine` takes, `GUESS` for those that are not made.
-
-    `given` names those of γ, α and reduction that the caller makes.
-    """
-
-    task: str
-    gamma: object
-    alpha: object
-    reduction: str
-    takes: str
-    scale: float
-    smoothing: object
-    ignore_index: object
-    seed: int
-    given: tuple = ()
-
-    def made(self, name):
-        """Whether a claim was made, one way or the other."""
-        return not unset(getattr(self, name))
-
-    @property
-    def probabilities(self):
-        """Whether the loss is said to take probabilities, not logits."""
-        return self.takes == "probabilities"
-
-
-def unset(claim):
-    """Return whether a claim was not made."""
-    return isinstance(claim, str) and claim == GUESS
-
-
-def checked(said, weights, divisor):
-    """Return the claims with every number as a float, or raise.
+def checked(weights, divisor, **claims):
+    """Return the `Claims` with every number as a float, or raise.
 
     Two weights are an α and a scale, a divisor is a scale of the sum.
     """
-    made = {
-        name: check(getattr(said, name))
-        for name, check in CHECKS.items()
-        if said.made(name) or name in NEVER_GUESSED
-    }
-    said = replace(said, **made)
-    alpha, reduction, scale = said.alpha, said.reduction, said.scale
+    for name, claim in claims.items():
+        if name in NEVER_GUESSED or not unset(claim):
+            claims[name] = _checked(name, claim, claims["task"])
+    said = Claims(**claims)
     if weights is not None:
         if said.made("alpha"):
             raise ValueError("weights and alpha must not both be given")
@@ -81,41 +55,41 @@ def checked(said, weights, divisor):
                 f"got {weights!r}: those of classes are given as alpha"
             )
         positive, negative = (_positive("weights", w) for w in weights)
-        alpha = positive / (positive + negative)
-        scale *= positive + negative
+        whole = positive + negative
+        said = replace(said, alpha=positive / whole, scale=said.scale * whole)
     if divisor is not None:
-        if reduction not in (GUESS, "sum"):
+        if said.reduction not in (GUESS, "sum"):
             raise ValueError(
-                f"reduction must be 'sum' beside a divisor, got {reduction!r}"
+                "reduction must be 'sum' beside a divisor, got "
+                f"{said.reduction!r}"
             )
-        reduction, scale = "sum", scale / _positive("divisor", divisor)
-    if reduction == "mean_positive" and said.task == "multi-class":
+        scale = said.scale / _positive("divisor", divisor)
+        said = replace(said, reduction="sum", scale=scale)
+    if said.reduction == "mean_positive" and said.task == "multi-class":
         raise ValueError(
             "reduction='mean_positive' needs positives and negatives: it is "
             "for binary and multi-label losses"
         )
-    alpha = _alpha(alpha, said.task)
-    said = replace(said, alpha=alpha, reduction=reduction, scale=scale)
     return replace(said, given=tuple(filter(said.made, HELD)))
 
 
 def can_have(task, alpha):
     """Return whether a loss for this task can have the α given."""
     try:
-        alpha = _alpha(alpha, task)
+        _checked("alpha", alpha, task)
     except (TypeError, ValueError):
-        return False
-    return task != "binary" or not isinstance(alpha, tuple)
+        return unset(alpha)
+    return True
 
 
-def read_from(loss, task, said):
-    """Return `said`, completed by what the loss has of its own."""
-    names = "gamma", "reduction", "smoothing"
-    found = {name: _own(loss, name) for name in names}
-    found["alpha"] = _read_alpha(loss, task)
-    found["ignore_index"] = ignore_index(loss, said)
-    own = {k: v for k, v in found.items() if not said.made(k)}
-    return replace(said, **own)
+def read_from(loss, said, task=None):
+    """Return the claims, completed by what the loss says of itself.
+
+    Of α once a `task` is given, which decides what an α may be.
+    """
+    names = READ if task is None else ("alpha",)
+    unsaid = [name for name in names if not said.made(name)]
+    return replace(said, **{n: _own(loss, n, task) for n in unsaid})
 
 
 def with_gamma(loss, gamma):
@@ -127,63 +101,37 @@ def with_gamma(loss, gamma):
         except Exception:
             return None
         return None if other is loss else other
-    if "gamma" in _parameters(loss):
+    if "gamma" in parameters(loss):
         return partial(loss, gamma=gamma)
     return None
 
 
-def task_of(loss, said):
-    """Return the task claimed, or the one that the loss says it is for."""
-    return said.task if said.made("task") else _own(loss, "task")
-
-
 def numbers_of_classes(loss, alpha):
     """Return C as α or the loss has it; else 3, then others to try."""
-    for known in (alpha, _read_alpha(loss, "multi-class")):
+    for known in (alpha, _own(loss, "alpha", "multi-class")):
         if isinstance(known, tuple):
             return (len(known),)
-    for name in ("num_classes", "num_class", "classes", "n_classes"):
-        value = _read(loss, name)
-        if isinstance(value, int) and 2 <= value <= 1000:
-            return (value,)
-    return 3, 2, *range(4, 21)
+    known = _own(loss, "classes")
+    if unset(known) or known > MOST:
+        return 3, 2, *range(4, 21)
+    return (known,)
 
 
-def ignore_index(loss, said):
-    """Return the ignored target, None for none, or `GUESS` if unsaid.
-
-    An attribute that is −100, as PyTorch has it by default, says nothing.
-    """
-    if said.made("ignore_index"):
-        return said.ignore_index
-    own = _own(loss, "ignore_index")
-    return GUESS if own in (None, -100) else own
-
-
-def _number(name, number):
+def _within(allowed, holds, name, number):
+    """The number as a float, if it holds what is allowed."""
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{name} must be a number, got {number!r}")
+    if not holds(number):
+        raise ValueError(f"{name} must {allowed}, got {number}")
     return float(number)
 
 
-def _positive(name, number):
-    number = _number(name, number)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"{name} must be finite and > 0, got {number}")
-    return number
-
-
-def _share(smoothing):
-    share = _number("smoothing", smoothing)
-    if not 0 <= share < 1:
-        raise ValueError(f"smoothing must lie in [0, 1), got {share}")
-    return share
+_positive = partial(_within, "be finite and > 0", lambda x: 0 < x < math.inf)
+_share = partial(_within, "lie in [0, 1)", lambda x: 0 <= x < 1)
 
 
 def _index(target):
-    if target is None:
-        return None
-    return int(check_integer("ignore_index", target))
+    return target if target is None else check_integer("ignore_index", target)
 
 
 # What a claim may be, whoever makes it.
@@ -193,64 +141,50 @@ CHECKS = {
     "reduction": partial(check_choice, "reduction", choices=AVERAGES),
     "takes": partial(check_choice, "takes", choices=INPUTS),
     "scale": partial(_positive, "scale"),
-    "smoothing": _share,
+    "smoothing": partial(_share, "smoothing"),
     "ignore_index": _index,
     "seed": partial(check_integer, "seed", smallest=0),
+    "classes": partial(check_integer, "classes", smallest=2),
 }
 
 
-def _alpha(alpha, task):
-    if unset(alpha):
-        return GUESS
-    size = len(alpha) if hasattr(alpha, "__len__") else None
-    if task in (GUESS, "multi-class") and not isinstance(alpha, Real):
-        return check_class_alpha(alpha, size or 0)
-    return check_alpha(alpha, size)
+def _checked(name, value, task):
+    """The value of a claim, as a loss for the task may have it; or raise."""
+    if name != "alpha":
+        return CHECKS[name](value)
+    if task == "binary":
+        return check_alpha(value)
+    one = task == "multi-label" or isinstance(value, Real)
+    return (check_alpha if one else check_class_alpha)(value, None)
 
 
-def _parameters(loss):
-    try:
-        return inspect.signature(loss).parameters
-    except (TypeError, ValueError):
-        return {}
+def _own(loss, claim, task=None):
+    """What the loss says of a claim, `GUESS` for nothing to be used.
+
+    A module in it may have its α. A sequence of one number is that number.
+    """
+    parts = [loss]
+    if claim == "alpha" and isinstance(loss, torch.nn.Module):
+        parts += loss.children()
+    for part, name in product(parts, WRITTEN.get(claim, (claim,))):
+        try:
+            value = _attribute(part, name)
+            if isinstance(value, torch.Tensor):
+                value = value.tolist()
+            if isinstance(value, list | tuple) and len(value) == 1:
+                (value,) = value
+            value = _checked(claim, value, task)
+        except Exception:
+            continue
+        if value not in UNSAID.get(claim, ()):
+            return value
+    return GUESS
 
 
-def _read(loss, name):
+def _attribute(loss, name):
     """An attribute of the loss, or a default of its signature."""
     owner = getattr(loss, "__self__", loss)
     if hasattr(owner, name):
         return getattr(owner, name)
-    default = getattr(_parameters(loss).get(name), "default", None)
+    default = getattr(parameters(loss).get(name), "default", None)
     return None if default is inspect.Parameter.empty else default
-
-
-def _own(loss, claim):
-    """What the loss says of a claim, `GUESS` for nothing to be used."""
-    names = {"task": "task_type", "smoothing": "label_smoothing"}
-    try:
-        return CHECKS[claim](_read(loss, names.get(claim, claim)))
-    except (TypeError, ValueError):
-        return GUESS
-
-
-def _read_alpha(loss, task):
-    """The α that a loss, or a module in it, carries.
-
-    None, −1 and 1, by which many mean "no α", say nothing; a sequence of
-    one number is that number.
-    """
-    is_module = isinstance(loss, torch.nn.Module)
-    parts = [loss, *(loss.children() if is_module else ())]
-    for part, name in product(parts, ("alpha", "weight")):
-        value = _read(part, name)
-        if isinstance(value, torch.Tensor):
-            value = value.tolist()
-        if isinstance(value, list | tuple) and len(value) == 1:
-            value = value[0]
-        if value is None or (
-            isinstance(value, Real) and (value < 0 or value == 1)
-        ):
-            continue
-        if can_have(task, value):
-            return _alpha(value, task)
-    return GUESS

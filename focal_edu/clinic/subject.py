@@ -19,7 +19,8 @@ from .calls import (
     fresh,
     targets_first,
 )
-from .said import can_have, ignore_index, numbers_of_classes, unset
+from .claims import unset
+from .said import can_have, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 HOPELESS = -500.0
@@ -299,7 +300,7 @@ def _one_label_first(found):
 def _answering(loss, said, forms):
     """A subject for each form of call that answers; why others do not."""
     found, trouble = {}, {}
-    index = ignore_index(loss, said)
+    index = said.ignore_index
     for classes in numbers_of_classes(loss, said.alpha):
         ignored = index if classes > 2 and not unset(index) else None
         labels = Labels.of(classes, ignored)

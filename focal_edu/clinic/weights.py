@@ -7,10 +7,10 @@ import torch
 
 from ..validate import show
 from . import rules
+from .claims import unset
 from .fit import as_written
 from .names import named, variants_of
 from .names.variant import Variant
-from .said import unset
 
 OTHERS = "other weights"
 TOGETHER = (
