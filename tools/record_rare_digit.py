@@ -48,6 +48,7 @@ SWEPT = settings_of(  # levers 1 and 2
         RIVALS["CE, best α"],
     ]
 )
+LIGHT = (0.001, 0.003, 0.01, 0.03, 0.1, 0.5)  # α under wrong labels
 SLOW = (0.0005, 0.0015, 0.005, 0.015)  # rates for Adam
 CHANGES = [
     ("none", None, {}),
@@ -79,6 +80,10 @@ def only(setting):
     return {name: (value,) for name, value in setting.items()}
 
 
+def each_alone(losses):
+    return {name: only(setting) for name, setting in losses.items()}
+
+
 def rows_of(verdicts, **about):
     """A row a digit: each seed's numbers, the mean of the two halves."""
     both = {
@@ -90,22 +95,24 @@ def rows_of(verdicts, **about):
     ]
 
 
-def settled(pool, losses, rates=RATES, **change):
-    """Rows of losses: rate and steps chosen, other seeds judge."""
-    settings = list(losses.values())
+def settled(pool, grids, rates=RATES, **change):
+    """Rows of losses: all is chosen by some seeds, and others judge."""
+    settings = settings_of(grids.values())
     how = {"each": pool.map} | change
     contest = Contest(
         DIGITS, FEW, settings, rates=rates, steps=SHORTER, **how
     )
-    return judged(contest, losses, **how)
+    return judged(contest, grids, **how)
 
 
-def judged(contest, losses, **how):
-    grids = {name: only(setting) for name, setting in losses.items()}
+def judged(contest, grids, **how):
     chosen, rows = contest.settle(grids, times=1), []
     verdicts = judge_anew(DIGITS, FEWER, chosen, **how)
     for name, pair in chosen.items():
-        best = [{k: t.best[k] for k in ("rate", "steps")} for t in pair]
+        free = [k for k, values in grids[name].items() if len(values) > 1]
+        best = [
+            {k: t.best[k] for k in ("rate", "steps", *free)} for t in pair
+        ]
         about = {"loss": name, "chosen": best, "edges": edges(pair)}
         rows += ap_only(rows_of(verdicts[name], **about))
     return rows
@@ -153,18 +160,18 @@ def rivals(pool):
         rows += rows_of(pair, loss=name)
     record.write(rows)
     swept = {str(setting): setting for setting in SWEPT}
-    for row in judged(contest, swept, each=pool.map):
+    for row in judged(contest, each_alone(swept), each=pool.map):
         about = swept[row.pop("loss")]
         rows += [{"lever": "none"} | about | row]
     return record, rows
 
 
-def moved(pool, record, losses, changes):
+def moved(pool, record, grids, changes):
     """Every change with each loss; written as they come."""
     rows = []
     for lever, value, change in changes:
         about = {"lever": lever, "value": value}
-        rows += [about | row for row in settled(pool, losses, **change)]
+        rows += [about | row for row in settled(pool, grids, **change)]
         record.write(rows)
     return record, rows
 
@@ -179,17 +186,17 @@ def levers(pool):
         SHORTER,
         losses=LEVER_LOSSES,
     )
-    return moved(pool, record, LEVER_LOSSES, CHANGES)
+    return moved(pool, record, each_alone(LEVER_LOSSES), CHANGES)
 
 
 def labels(pool):
-    """Under wrong labels, a small class weight without the factor."""
-    losses = {"CE, α = 0.01": {"gamma": 0, "alpha": 0.01}}
+    """Under wrong labels, the best class weight without the factor."""
+    grids = {"CE, best α": {"gamma": (0,), "alpha": LIGHT}}
     record = recording(
-        "rare_digit_labels", "labels", FEW, FEWER, SHORTER, losses=losses
+        "rare_digit_labels", "labels", FEW, FEWER, SHORTER, grids=grids
     )
     wrong = [change for change in CHANGES if change[0] == "noise"]
-    return moved(pool, record, losses, wrong)
+    return moved(pool, record, grids, wrong)
 
 
 def mistakes(pool):
@@ -198,7 +205,7 @@ def mistakes(pool):
     )
     losses = {"CE": CE, "focal loss": PAIR}
     losses |= {name: PAIR | {"mistake": name} for name in MISTAKES}
-    return record, settled(pool, losses)
+    return record, settled(pool, each_alone(losses))
 
 
 EXPERIMENTS = {
