@@ -190,6 +190,15 @@ def test_the_levers_move_what_a_half_has_chosen():
         assert levers["losses"][name] in list(chosen)
 
 
+def test_under_wrong_labels_the_class_weight_is_inside_its_grid():
+    beyond = recorded.load("rare_digit_beyond")
+    tried = beyond["grids"]["CE, best α"]["alpha"]
+    rows = [row for row in beyond["rows"] if row["loss"] == "CE, best α"]
+    assert {row["value"] for row in rows} == {0.05, 0.1, 0.2}
+    for best in sum((row["chosen"] for row in rows), []):
+        assert min(tried) < best["alpha"] < max(tried)
+
+
 @pytest.mark.slow
 def test_one_digit_and_two_seeds_come_out_as_recorded():
     """Trained again, apart from everything else that was recorded."""

@@ -1,4 +1,4 @@
-"""Record lesson 05's experiments: rivals, levers, labels, mistakes.
+"""Record lesson 05's experiments: rivals, levers, mistakes, beyond.
 
 python tools/record_rare_digit.py [EXPERIMENT ...]
 
@@ -49,7 +49,6 @@ SWEPT = settings_of(  # levers 1 and 2
     ]
 )
 LIGHT = (0.001, 0.003, 0.01, 0.03, 0.1, 0.5)  # α under wrong labels
-SLOW = (0.0005, 0.0015, 0.005, 0.015)  # rates for Adam
 CHANGES = [
     ("none", None, {}),
     ("prior", "off", {"prior": None}),
@@ -58,10 +57,11 @@ CHANGES = [
         ("ratio", [few, many], {"positives": few, "negatives": many})
         for few, many in ((10, 100), (3, 1000), (1, 1000))
     ),
-    *(
-        ("Adam", eps, {"optimizer": partial(ADAM, eps=eps), "rates": SLOW})
-        for eps in (1e-8, 1e-3)
-    ),
+]
+SLOW = (0.0005, 0.0015, 0.005, 0.015)  # rates for Adam
+ADAMS = [
+    ("Adam", eps, {"optimizer": partial(ADAM, eps=eps), "rates": SLOW})
+    for eps in (1e-8, 1e-3)
 ]
 
 
@@ -166,13 +166,14 @@ def rivals(pool):
     return record, rows
 
 
-def moved(pool, record, grids, changes):
-    """Every change with each loss; written as they come."""
+def moved(pool, record, *parts):
+    """Of each part its losses under its changes; written as they come."""
     rows = []
-    for lever, value, change in changes:
-        about = {"lever": lever, "value": value}
-        rows += [about | row for row in settled(pool, grids, **change)]
-        record.write(rows)
+    for grids, changes in parts:
+        for lever, value, change in changes:
+            about = {"lever": lever, "value": value}
+            rows += [about | row for row in settled(pool, grids, **change)]
+            record.write(rows)
     return record, rows
 
 
@@ -186,17 +187,25 @@ def levers(pool):
         SHORTER,
         losses=LEVER_LOSSES,
     )
-    return moved(pool, record, each_alone(LEVER_LOSSES), CHANGES)
+    return moved(pool, record, (each_alone(LEVER_LOSSES), CHANGES))
 
 
-def labels(pool):
-    """Under wrong labels, the best class weight without the factor."""
-    grids = {"CE, best α": {"gamma": (0,), "alpha": LIGHT}}
+def beyond(pool):
+    """Adam in place of SGD; and the best class weight under wrong labels."""
+    weighted = {"CE, best α": {"gamma": (0,), "alpha": LIGHT}}
     record = recording(
-        "rare_digit_labels", "labels", FEW, FEWER, SHORTER, grids=grids
+        "rare_digit_beyond",
+        "beyond",
+        FEW,
+        FEWER,
+        SHORTER,
+        losses=LEVER_LOSSES,
+        grids=weighted,
+        adam_rates=SLOW,
     )
     wrong = [change for change in CHANGES if change[0] == "noise"]
-    return moved(pool, record, grids, wrong)
+    unweighted = each_alone(LEVER_LOSSES)
+    return moved(pool, record, (unweighted, ADAMS), (weighted, wrong))
 
 
 def mistakes(pool):
@@ -211,8 +220,8 @@ def mistakes(pool):
 EXPERIMENTS = {
     "rivals": rivals,
     "levers": levers,
-    "labels": labels,
     "mistakes": mistakes,
+    "beyond": beyond,
 }
 
 if __name__ == "__main__":
