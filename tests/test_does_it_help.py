@@ -195,7 +195,7 @@ def test_under_wrong_labels_the_class_weight_is_inside_its_grid():
     tried = beyond["grids"]["CE, best α"]["alpha"]
     rows = [row for row in beyond["rows"] if row["loss"] == "CE, best α"]
     assert {row["value"] for row in rows} == {0.05, 0.1, 0.2}
-    for best in sum((row["chosen"] for row in rows), []):
+    for best in [best for row in rows for best in row["chosen"]]:
         assert min(tried) < best["alpha"] < max(tried)
 
 
