@@ -48,7 +48,6 @@ SWEPT = settings_of(  # levers 1 and 2
         RIVALS["CE, best α"],
     ]
 )
-LIGHT = (0.001, 0.003, 0.01, 0.03, 0.1, 0.5)  # α under wrong labels
 CHANGES = [
     ("none", None, {}),
     ("prior", "off", {"prior": None}),
@@ -63,6 +62,16 @@ ADAMS = [
     ("Adam", eps, {"optimizer": partial(ADAM, eps=eps), "rates": SLOW})
     for eps in (1e-8, 1e-3)
 ]
+WEIGHTED = {
+    "CE, best α": {
+        "gamma": (0,),
+        "alpha": (0.001, 0.003, 0.01, 0.03, 0.1, 0.5),
+    }
+}
+ANEW = WEIGHTED | {  # all that is chosen under wrong labels
+    "FL, tuned": {"gamma": (2, 5, 8), "level": (0.05, 0.1, 0.2, 0.5)},
+    "hard mining": {"gamma": (0,), "keep": (2, 4, 8, 16, 32, 48)},
+}
 
 
 def recording(name, experiment, choosing, judging, steps, **about):
@@ -191,8 +200,7 @@ def levers(pool):
 
 
 def beyond(pool):
-    """Adam in place of SGD; and the best class weight under wrong labels."""
-    weighted = {"CE, best α": {"gamma": (0,), "alpha": LIGHT}}
+    """Adam in place of SGD; class weights; wrong labels, all chosen anew."""
     record = recording(
         "rare_digit_beyond",
         "beyond",
@@ -200,12 +208,18 @@ def beyond(pool):
         FEWER,
         SHORTER,
         losses=LEVER_LOSSES,
-        grids=weighted,
+        grids=ANEW,
         adam_rates=SLOW,
     )
-    wrong = [change for change in CHANGES if change[0] == "noise"]
-    unweighted = each_alone(LEVER_LOSSES)
-    return moved(pool, record, (unweighted, ADAMS), (weighted, wrong))
+    noise = [("noise, anew", v, c) for k, v, c in CHANGES if k == "noise"]
+    rarer = [change for change in CHANGES if change[0] == "ratio"][1:]
+    return moved(
+        pool,
+        record,
+        (each_alone(LEVER_LOSSES), ADAMS),
+        (ANEW, noise),
+        (WEIGHTED, rarer + ADAMS),
+    )
 
 
 def mistakes(pool):

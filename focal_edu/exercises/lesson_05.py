@@ -7,15 +7,15 @@ from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 lower_loss = Choice(
     "focal loss ends with a loss three times lower",
     {
-        "nothing yet": RIGHT,
-        "the one trained with focal loss": (
+        "nothing about which network learned more": RIGHT,
+        "that focal loss's network learned more": (
             "A focal loss is below cross entropy for the very same outputs, "
             "so a lower number is no merit."
         ),
-        "the one trained with cross entropy": (
+        "that cross entropy's network learned more": (
             "Then a higher loss would be a merit, and it is no merit either."
         ),
-        "both rank alike": (
+        "that both learned as much": (
             "Two losses that cannot be compared do not show equality either."
         ),
     },
@@ -24,7 +24,8 @@ lower_loss = Choice(
         "Multiply every cross entropy by 0.25: which network changes?",
     ),
     why="The two losses measure with different rulers. For the same outputs "
-    "focal loss is always the lower number. Only a measure that neither of "
+    "focal loss is always the lower number, and divided by its first value "
+    "it still falls faster. Only a measure that neither of "
     "them trains, such as AP on held-out images, can compare networks.",
 )
 
