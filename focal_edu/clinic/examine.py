@@ -24,6 +24,12 @@ SIGMOIDS = (
     "detectors"
 )
 COMPILED = "examined as it was before torch.compile"
+# What torch.compile keeps of a module, and of a function.
+BEFORE_COMPILE = "_orig_mod", "_torchdynamo_orig_callable"
+COARSE = (
+    "it computes in half precision whatever it is given, so that only two or "
+    "three digits of its answers can be told apart"
+)
 
 
 def examine(
@@ -105,7 +111,9 @@ def examine(
 
 
 def _report(whole, said):
-    loss = getattr(whole, "_orig_mod", whole)
+    loss = whole
+    for kept in BEFORE_COMPILE:
+        loss = getattr(loss, kept, loss)
     said = read_from(loss, said)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     groups, trouble = subjects(loss, said)
@@ -122,6 +130,7 @@ def _report(whole, said):
         SIGMOIDS: claims.sigmoids,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
+        COARSE: not subject.can_be_told and verdict == "right",
     }
     right, unknown = verdict == "right", verdict == "unknown"
     return Report(

@@ -14,6 +14,7 @@ from .subject import first_bad
 STEP = 1e-4
 P_T = np.linspace(0.02, 0.98, 25)
 SHOWN = {0.1: 2, 0.5: 12, 0.9: 22}  # the places of three p_t
+DEVIATES = "no: ", "apart by ", "up to "  # so a fact says that it does
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,24 @@ class Profile:
     p_t: np.ndarray
     loss: dict
     gradient: dict
+
+    def apart(self, *kinds, at=slice(None)):
+        """Return the labels for which loss or gradient is not the paper's."""
+        pairs = {
+            name: [row[at] for rows in kinds for row in rows[name]]
+            for name in self.loss
+        }
+        return [
+            name
+            for name, rows in pairs.items()
+            if not np.allclose(rows[::2], rows[1::2], 1e-3)
+        ]
+
+    def telling(self, facts):
+        """Return the facts that are not the paper's, a deviation first."""
+        away = self.apart(self.loss, at=[*SHOWN.values()])
+        first = [fact for fact in facts if fact[1].startswith(DEVIATES)]
+        return first + [f for f in facts if f[0].partition(", ")[2] in away]
 
 
 def profile(subject, claims):

@@ -6,6 +6,7 @@ claimed; `RISK`: it fails only in a use that was not claimed) and a few words
 on what was seen.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -170,16 +171,23 @@ def same_answer_twice(subject, claims):
 
 
 def inputs_are_untouched(subject, claims):
-    _, given = subject.inputs(subject.batch)
-    before = [tensor.detach().clone() for tensor in given]
-    value_of(subject.copy(), *given)
-    names = ("logits", "targets")[:: -1 if subject.form.exchanged else 1]
-    changed = [
-        name
-        for name, a, b in zip(names, before, given, strict=True)
-        if not torch.equal(a, b.detach())
-    ]
-    return not changed, f"it writes to its {' and '.join(changed)}"
+    batches = [subject.batch]
+    if subject.task == "multi-class" or claims.ignore_index is not None:
+        batches += [_with_ignored(subject, claims)[1]]
+    for batch in batches[: 1 if subject.form.one_hot else 2]:
+        _, given = subject.inputs(batch)
+        before = [tensor.detach().clone() for tensor in given]
+        with suppress(Refusal):
+            value_of(subject.copy(), *given)
+        names = ("logits", "targets")[:: -1 if subject.form.exchanged else 1]
+        changed = [
+            name
+            for name, a, b in zip(names, before, given, strict=True)
+            if not torch.equal(a, b.detach())
+        ]
+        if changed:
+            return False, f"it writes to its {' and '.join(changed)}"
+    return True, ""
 
 
 def half_precision_works(subject, claims):
@@ -325,17 +333,14 @@ def ignored_targets_leave_no_trace(subject, claims):
         return untested, "its targets are one-hot"
     if subject.task != "multi-class" and index in (0, 1):
         return untested, f"{index} is a label"
-    logits, targets = subject.batch
-    by_label = np.argsort(targets.reshape(len(targets), -1)[:, 0])
-    logits, targets = logits[by_label], targets[by_label]
-    some = targets.copy()
-    some[::2] = index = -100 if unsaid else index  # PyTorch's default
+    kept, some = _with_ignored(subject, claims)
+    ratio = len(some[1]) / len(kept[1])
     try:
-        kept = subject.ask((logits[1::2], targets[1::2]))
+        kept = subject.ask(kept)
     except Refusal:
         return untested, "it takes no batch of this size"
     try:
-        seen = subject.ask((logits, some))
+        seen = subject.ask(some)
     except Refusal as refusal:
         if unsaid:
             return None, "it takes no ignored targets"
@@ -343,13 +348,23 @@ def ignored_targets_leave_no_trace(subject, claims):
     value, alone = seen.value.sum(), kept.value.sum()
     if not close(value, alone, subject.rtol):
         said = f"with them {_worst(value, alone, ', without them')}"
-        ratio = len(some) / len(some[1::2])
         counted = close(value * ratio, alone, subject.rtol)
         return trace, said + ": they are counted in the mean" * counted
     slope = np.zeros_like(seen.gradient)
     slope[1::2] = kept.gradient
     same, worst = _agree(subject, seen.gradient, slope)
     return same or trace, f"none in the value; gradient {worst}"
+
+
+def _with_ignored(subject, claims):
+    """Half of the batch, and all of it with targets ignored in the rest."""
+    logits, targets = subject.batch
+    by_label = np.argsort(targets.reshape(len(targets), -1)[:, 0])
+    logits, targets = logits[by_label], targets[by_label]
+    some = targets.copy()
+    index = claims.ignore_index
+    some[::2] = -100 if index is None else index  # PyTorch's default
+    return (logits[1::2], targets[1::2]), (logits, some)
 
 
 def finite_where_all_are_ignored(subject, claims):

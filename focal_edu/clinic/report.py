@@ -135,10 +135,9 @@ class Report:
         changes = [f.seen for f in self._failing if f.name == STEADY]
         said = self._verdict()
         if changes and "alpha overwritten" not in self.names:
-            said = (
-                f"Its answer changes from call to call ({changes[0]}). Of "
-                f"its first calls: {said}"
-            )
+            first = f" Of its first calls: {said}"
+            said = f"Its answer changes from call to call ({changes[0]})."
+            said += first * (self.verdict != "unknown")
         return typeset(said)
 
     def _verdict(self):
@@ -158,14 +157,21 @@ class Report:
                 told += _told(self._holding(UNTESTED))
                 return f"Fails: {'; '.join(told)}."
             case "unknown":
-                others = [f for f in self._failing if f.name != STEADY]
-                told = "; ".join(_told(others, "name")[:3])
-                seen = "; ".join(" ".join(fact) for fact in self.facts[2:6])
+                told = _told(self._failing, "name")[:3]
+                told = "; ".join(told) or f"at {self.example}"
+                away = (
+                    self.profile.telling(self.facts) if self.profile else ()
+                )
+                seen = "; ".join(": ".join(fact) for fact in away[:3])
                 return (
                     "Unknown deviation, with no name for it. Fails: "
-                    f"{told}. Measured: {seen}."
+                    f"{told}." + f" Measured: {seen}." * bool(seen)
                 )
-        return "It could not be examined."
+        reasons = [line.partition(": ")[2] for line in self.trouble[:1]]
+        return (
+            ": ".join(["It could not be examined", *reasons]).rstrip(".")
+            + "."
+        )
 
     @property
     def _failing(self):

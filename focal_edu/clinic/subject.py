@@ -311,8 +311,8 @@ def _answering(loss, said, forms):
         forms = [f for f in forms if f.usual and f.task != "binary"]
         if found:
             break
-    told = sorted(trouble.values(), key=lambda line: "it raised" in line)
-    return list(found.values()), tuple(told)
+    told = [line for line in trouble.values() if "it raised" not in line]
+    return list(found.values()), tuple(told or trouble.values())
 
 
 def _try_form(loss, form, labels, seed, found, trouble):

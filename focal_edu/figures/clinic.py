@@ -114,13 +114,7 @@ def measured_profile(figure, profile):
             )
         axes.set(xlabel="p_t, probability given to the truth", title=title)
     panels[1].legend()
-    apart = [
-        name
-        for name in profile.loss
-        for rows in (profile.loss, profile.gradient)
-        if not np.allclose(*rows[name], rtol=1e-3)
-    ]
-    told = " and ".join(dict.fromkeys(apart))
+    told = " and ".join(profile.apart(profile.loss, profile.gradient))
     leaves = (
         f"leave the paper's lines for {told}"
         if told
