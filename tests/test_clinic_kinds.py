@@ -649,6 +649,26 @@ def test_forms_of_detectors_and_of_several_labels(loss, task, names):
     assert found == names, report
 
 
+def of_tokens(z, t):
+    n, time, classes = z.shape
+    return of_classes(z.reshape(-1, classes), t.reshape(-1)).mean()
+
+
+def of_a_sequence(z, t):
+    assert z.ndim == 3
+    ce = F.cross_entropy(z, t, reduction="none")
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape"),
+    [(of_tokens, "(N, 1, C)"), (of_a_sequence, "(N, C, 1)")],
+)
+def test_losses_of_sequences_are_given_sequences(loss, shape):
+    report = examine(loss)
+    assert report.conforms and f"{shape}, (N, 1)" in str(report.form), report
+
+
 def constant(x, y):
     each = sum(terms(x, y))
     return each.sum() / each.detach().sum()

@@ -21,12 +21,14 @@ class Refusal(Exception):
 class Form:
     """What a loss is given: shapes, dtypes, order, logits or probabilities.
 
-    `dtype` is float32 for a loss that cannot compute in float64.
+    `map` lists axes of one place that are put in: behind the classes those
+    of an image or a sequence, before them 1. `dtype` is float32 for a loss
+    that cannot compute in float64.
     """
 
     task: str
     column: bool = False
-    map: bool = False
+    map: tuple = ()
     one_hot: bool = False
     integer: bool = False
     boolean: bool = False
@@ -51,16 +53,15 @@ class Form:
             targets = torch.nn.functional.one_hot(targets, logits.shape[1])
         dtype = torch.int64 if self.integer else logits.dtype
         targets = targets.to(torch.bool if self.boolean else dtype)
-        if self.column:
-            targets = targets.unsqueeze(1)
-            logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
-        if self.map:
-            logits = logits[..., None, None]
-            targets = targets[..., None, None]
         if self.probabilities and self.task == "multi-class":
             logits = logits.softmax(1)
         elif self.probabilities:
             logits = logits.sigmoid()
+        if self.column:
+            targets = targets.unsqueeze(1)
+            logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
+        for axis in self.map:
+            targets, logits = targets.unsqueeze(axis), logits.unsqueeze(axis)
         return (targets, logits) if self.exchanged else (logits, targets)
 
     def __str__(self):
@@ -80,7 +81,8 @@ class Form:
         return f"{self.task}, {kind} of shape {shapes}{order}"
 
 
-FORMS = (
+IMAGE, SEQUENCE, CLASSES_LAST = (-1, -1), (-1,), (1,)
+FLAT = (
     Form("multi-class", integer=True),
     Form("binary"),
     Form("binary", column=True),
@@ -92,15 +94,21 @@ FORMS = (
     Form("multi-label", integer=True),
     Form("binary", boolean=True),
     Form("multi-label", boolean=True),
-    Form("binary", probabilities=True),
-    Form("multi-label", probabilities=True),
-    Form("multi-class", integer=True, probabilities=True),
-    Form("multi-class", one_hot=True, probabilities=True),
-    Form("multi-class", column=True, integer=True, probabilities=True),
-    Form("multi-class", integer=True, map=True),
-    Form("binary", column=True, map=True),
-    Form("binary", column=True, map=True, integer=True),
-    Form("multi-label", map=True),
+)
+MAPS = (
+    Form("multi-class", integer=True, map=IMAGE),
+    Form("multi-class", integer=True, map=SEQUENCE),
+    Form("multi-class", integer=True, map=CLASSES_LAST),
+    Form("multi-class", one_hot=True, map=IMAGE),
+    Form("binary", column=True, map=IMAGE),
+    Form("binary", column=True, integer=True, map=IMAGE),
+    Form("multi-label", map=IMAGE),
+)
+FORMS = tuple(
+    replace(form, probabilities=probabilities)
+    for forms in (FLAT, MAPS)
+    for probabilities in (False, True)
+    for form in forms
 )
 EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")
