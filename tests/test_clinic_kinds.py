@@ -243,6 +243,26 @@ def test_a_loss_may_claim_to_take_probabilities(loss, task):
         assert "takes probabilities" in report.names, report
 
 
+def of_columns(p, y):
+    assert p.ndim == 2 and p.shape[1] == 1 and (p >= 0).all()
+    return of_probabilities(p, y)
+
+
+def of_one_hot_maps(p, y):
+    assert p.ndim == y.ndim == 4
+    p_t = (y * p).sum(1)
+    return -((1 - p_t) ** 2 * p_t.log()).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"), [(of_columns, B), (of_one_hot_maps, M)]
+)
+def test_probabilities_come_in_the_shapes_that_logits_do(loss, task):
+    how = {"task": task, "gamma": 2, "alpha": None}
+    assert examine(loss, takes="probabilities", **how).conforms
+    assert examine(loss, **how).names[0] == "takes probabilities"
+
+
 def test_a_claim_of_probabilities_hides_no_other_mistake():
     how = {"task": B, "gamma": 2, "alpha": None, "takes": "probabilities"}
     report = examine(partial(of_probabilities, low=1e-4), **how)
@@ -268,6 +288,28 @@ def test_ignored_targets_may_show_in_the_gradient_alone(kept):
     assert report.failing == ("ignored targets leave no trace",), report
     assert "none in the value; gradient" in report.headline
     assert ("gradient 0.1, should be 0" in report.headline) != kept
+
+
+def overwrites(z, t, ignore_index=-1):
+    """Ignored targets become 0 in the caller's own tensor."""
+    ignored = t == ignore_index
+    t[ignored] = 0
+    return (of_classes(z, t) * ~ignored).sum() / (~ignored).sum()
+
+
+class InForward(torch.nn.Module):
+    """Says only among its call's defaults what it ignores, and counts it."""
+
+    def forward(self, z, t, ignore_index=255):
+        return Ignoring(ignore_index, counted=True)(z, t)
+
+
+def test_ignored_targets_show_what_is_written_and_what_is_read():
+    report = examine(overwrites, task=M)
+    assert report.failing == ("inputs are untouched",), report
+    report = examine(InForward(), task=M)
+    assert report.claims.ignore_index == 255
+    assert report.failing == ("ignored targets leave no trace",), report
 
 
 class OfKept(Ignoring):
@@ -331,6 +373,7 @@ class Bare(torch.nn.Module):
         (Bare(alpha=[1.0]), M),
         (Bare(alpha=torch.ones(1)), M),
         (torch.compile(Bare(ignore_index=-100), backend="eager"), M),
+        (torch.compile(lambda z, t: of_classes(z, t).mean()), M),
         (FocalLoss(task_type=M, ignore_index=0), "guess"),
         (FocalLoss(task_type=M, ignore_index=2), "guess"),
         (lambda x, y: sum(terms(x, y)).sum(), B),
@@ -650,7 +693,7 @@ def test_forms_of_detectors_and_of_several_labels(loss, task, names):
 
 
 def of_tokens(z, t):
-    n, time, classes = z.shape
+    _, _, classes = z.shape
     return of_classes(z.reshape(-1, classes), t.reshape(-1)).mean()
 
 

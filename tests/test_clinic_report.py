@@ -73,6 +73,7 @@ def test_bad_callables_get_a_clear_line(loss, line, capsys):
     report = examine(loss)
     assert report.verdict == "refused" and not report.conforms
     assert line in str(report) and line in report.trouble[0]
+    assert line in report.headline
     assert "Traceback" not in str(report) and "second line" not in str(report)
     assert all(len(line) < 250 for line in report.trouble)
     with pytest.raises(AssertionError, match="could not be examined"):
@@ -109,6 +110,7 @@ def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
         ({"gamma": "two"}, "gamma must be a number"),
         ({"alpha": 1.5}, "alpha must lie in"),
         ({"alpha": "balanced"}, "alpha must"),
+        ({"task": "binary", "alpha": (0.2, 0.8)}, "None or one number"),
         ({"takes": "guess"}, "takes must be one of"),
         ({"scale": "guess"}, "scale must be a number"),
         ({"seed": "guess"}, "seed must be an integer"),
@@ -387,6 +389,17 @@ def test_an_unknown_deviation_says_first_what_fails():
         alpha=None,
     )
     assert "Fails: gradient is the closed form (" in report.headline
+    own = "Measured: gradient and its own value's derivative: apart by "
+    assert own in report.headline
+
+
+def test_a_deviation_that_no_property_sees_is_shown_by_its_example():
+    def clamped(z, t):
+        return softmax_focal_loss(z.clamp(-5, 5), t)
+
+    report = examine(clamped, task="multi-class", gamma=2, alpha=None)
+    assert report.verdict == "unknown" and not report.failing
+    assert f"Fails: at {report.example}." in report.headline
 
 
 def test_a_report_reads_the_same_in_text_and_in_a_notebook():
