@@ -712,6 +712,22 @@ def test_losses_of_sequences_are_given_sequences(loss, shape):
     assert report.conforms and f"{shape}, (N, 1)" in str(report.form), report
 
 
+@pytest.mark.parametrize(
+    ("reduce", "name"),
+    [
+        (torch.sum, "one number an example, summed over labels"),
+        (torch.mean, "one number an example, a mean over labels"),
+    ],
+)
+def test_several_labels_may_have_one_number_an_example(reduce, name):
+    def loss(x, y):
+        return reduce(sum(terms(x, y)), -1)
+
+    how = {"task": L, "gamma": 2, "alpha": None}
+    assert examine(loss, **how).names == (name,)
+    assert examine(loss, reduction=name, **how).conforms
+
+
 def constant(x, y):
     each = sum(terms(x, y))
     return each.sum() / each.detach().sum()

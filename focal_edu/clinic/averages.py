@@ -14,6 +14,7 @@ from .fit import INSIDE, MANY, as_written
 from .fit import fits as fits_of_singles
 from .model import Model
 from .names import named, variants_of
+from .names.reduction import NO_NUMBER
 from .names.variant import FITTED, Variant
 from .subject import close
 
@@ -99,14 +100,14 @@ def models(subject, fit, expected=None):
 
 def _reductions(subject):
     others = variants_of("reduction", subject.task)
-    is_map = [v for v in others if v.name == "a map over classes"]
+    many = [v for v in others if v.name in NO_NUMBER]
     if not subject.is_number:
-        return ["none", *is_map]
+        return ["none", *many]
     return [
         "mean",
         "sum",
         "mean_positive",
-        *(v for v in others if v not in is_map),
+        *(v for v in others if v not in many),
     ]
 
 

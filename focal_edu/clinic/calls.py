@@ -289,8 +289,8 @@ def _float64(tensor):
 
 
 def _in_shape(value, logits, targets):
-    """`value` as a scalar, or in the shape of the targets or the logits."""
-    for shape in ((), targets, logits):
+    """`value` as one number, or as one for each label, class or example."""
+    for shape in ((), targets, logits, targets[:1]):
         if value.size == np.prod(shape, dtype=int):
             return value.reshape(shape)
     raise Refusal(

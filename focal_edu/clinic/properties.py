@@ -100,8 +100,8 @@ def average_is_the_one_claimed(subject, claims):
     if value.shape != true.shape:
         return False, f"shape {value.shape}, not {true.shape}"
     if value.shape:
-        each = value.reshape(len(value), -1).sum(1) / claims.outputs
-        return _agree(subject, each, own)
+        each = value.reshape(len(value), -1).sum(1)
+        return _agree(subject, each, subject.each(batch).value)
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)

@@ -105,3 +105,32 @@ def over_weighted_factors(elements, weights, truth, batch, factor):
 )
 def class_map(elements, weights, truth, batch, factor):
     return elements.unsqueeze(1) * one_hot(batch)
+
+
+@variant(
+    "one number an example, summed over labels",
+    "N sums over C labels, in place of N · C values",
+    "a mean taken of them is C times larger",
+    seen="TensorFlow Addons, sigmoid_focal_crossentropy",
+    tasks=MANY_ANSWERS,
+)
+def sum_of_each(elements, weights, truth, batch, factor):
+    return elements.sum(1)
+
+
+@variant(
+    "one number an example, a mean over labels",
+    "N means over C labels, in place of N · C values",
+    "a sum taken of them is C times too small",
+    tasks=MANY_ANSWERS,
+)
+def mean_of_each(elements, weights, truth, batch, factor):
+    return elements.mean(1)
+
+
+# What is no average: it leaves a number for each example, or more.
+NO_NUMBER = (
+    "a map over classes",
+    "one number an example, summed over labels",
+    "one number an example, a mean over labels",
+)
