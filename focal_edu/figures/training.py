@@ -211,7 +211,7 @@ def lever_curves(figure, lines, *, lever, title, what="AP minus CE's"):
             at, values.mean(axis=1), error, capsize=4, ms=7, label=name, **pen
         )
     axes.set(xlabel=lever, ylabel=what, title=title)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return (
         f"{what} over {lever}, with its standard error over ten digits, a "
         "line for each of " + ", ".join(lines) + "."
