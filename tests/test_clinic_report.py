@@ -281,6 +281,15 @@ def test_gamma_zero_is_tried_where_gamma_can_be_set():
     assert "γ = 0 gives cross entropy" in report.failing
 
 
+def test_gamma_that_is_not_used_is_a_risk():
+    def loss(x, y, gamma=2.0):
+        return by_softplus(x, y).mean()
+
+    report = examine(loss)
+    assert report.conforms, report
+    assert "γ = 0 gives cross entropy" in report.risks
+
+
 def test_gamma_that_must_be_a_tensor_cannot_be_set():
     two = torch.tensor(2.0)
 

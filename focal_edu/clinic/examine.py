@@ -11,7 +11,7 @@ from .explain import explain
 from .extremes import far_out
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
-from .report import Finding, Report
+from .report import FAILS, Finding, Report
 from .said import checked, read_from
 from .subject import close, subjects
 
@@ -197,7 +197,7 @@ def _verdict(agrees, names, findings):
         return "known"
     if not agrees:
         return "unknown"
-    failing = any(finding.fails for finding in findings)
+    failing = any(finding.holds in FAILS for finding in findings)
     return "right formula" if failing else "right"
 
 

@@ -7,6 +7,7 @@ from html import escape
 CELL = "text-align:left;padding:1px 8px"
 WRAPPED = f"{CELL};overflow-wrap:anywhere;min-width:8em"
 RISK, UNTESTED = "risk", "claimed and not tested"
+FAILS = False, UNTESTED  # what stands in the way of "conforms"
 MARKS = {False: "✗", UNTESTED: "?", RISK: "!", True: "✓", None: "–"}
 MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
 STEADY = "same answer twice"
@@ -50,11 +51,6 @@ class Finding:
     name: str
     holds: bool | str | None
     seen: str = ""
-
-    @property
-    def fails(self):
-        """Whether it stands in the way of "conforms"."""
-        return self.holds in (False, UNTESTED)
 
     @property
     def failure(self):
@@ -117,7 +113,7 @@ class Report:
 
         What was claimed and could not be tested is among them.
         """
-        return tuple(f.name for f in self._failing)
+        return tuple(f.name for f in self._holding(*FAILS))
 
     @property
     def risks(self):
@@ -132,7 +128,7 @@ class Report:
     @property
     def headline(self):
         """The verdict in one line."""
-        changes = [f.seen for f in self._failing if f.name == STEADY]
+        changes = [f.seen for f in self._holding(*FAILS) if f.name == STEADY]
         said = self._verdict()
         if changes and "alpha overwritten" not in self.names:
             first = f" Of its first calls: {said}"
@@ -148,7 +144,7 @@ class Report:
                 formula = self.claims.formula
                 return f"Conforms: {formula}; {held} properties hold{risk}."
             case "right formula":
-                told = "; ".join(_told(self._failing))
+                told = "; ".join(_told(self._holding(*FAILS)))
                 return f"Right formula of {self.claims.formula}, but {told}."
             case "known":
                 beside = [f for f in self._holding(False) if f.name in APART]
@@ -157,7 +153,7 @@ class Report:
                 told += _told(self._holding(UNTESTED))
                 return f"Fails: {'; '.join(told)}."
             case "unknown":
-                told = _told(self._failing, "name")[:3]
+                told = _told(self._holding(*FAILS), "name")[:3]
                 told = "; ".join(told) or f"at {self.example}"
                 away = (
                     self.profile.telling(self.facts) if self.profile else ()
@@ -173,12 +169,8 @@ class Report:
             + "."
         )
 
-    @property
-    def _failing(self):
-        return [finding for finding in self.findings if finding.fails]
-
-    def _holding(self, holds):
-        return [f for f in self.findings if f.holds == holds]
+    def _holding(self, *holds):
+        return [f for f in self.findings if f.holds in holds]
 
     def _marked(self, holds):
         """Rows with a mark, what failed for the same reason in one row."""
