@@ -6,8 +6,8 @@ other numbers are searched for, by least squares.
 
 import math
 from dataclasses import replace
-from functools import partial
-from itertools import product
+from functools import cached_property, partial
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -45,12 +45,15 @@ def fits(subject):
         ]
         for part in ("probability", "factor")
     )
-    drafts = [Model(order=ENTROPY)]
-    drafts += [Model(probability) for probability in probabilities]
-    drafts += [Model(factor=factor) for factor in factors]
-    yield [*filter(None, map(data.fit, drafts))]
-    both = product(probabilities, factors)
-    yield [*filter(None, map(data.fit, (Model(*pair) for pair in both)))]
+    one = [(change,) for change in (ENTROPY, *probabilities, *factors)]
+    for several in (one, product(probabilities, factors)):
+        drafts = map(_draft, filter(data.may_be, several))
+        yield [*filter(None, map(data.fit, drafts))]
+
+
+def _draft(changes):
+    """The model that these variants make."""
+    return Model(**{variant.part: variant for variant in changes})
 
 
 class _Singles:
@@ -72,11 +75,63 @@ class _Singles:
         self.known = np.isfinite(self.value) & (size > 1e-30)
         self.known &= self.x_t > batches.FAR
         self.uniform = False
+        self.telling = {}
 
     def look_at_all_outputs_alike(self):
         """Leave out what tells outputs apart: they may not add up."""
         self.known &= np.ptp(self.batch.logits.numpy(), axis=1) == 0
         self.uniform = True
+
+    def may_be(self, changes):
+        """Whether these variants treat labels as the loss does.
+
+        Where labels differ by their weights only, what tells them apart is
+        no part of it, but for numbers that make up for it; elsewhere
+        something must.
+        """
+        telling = [change for change in changes if self._tells(change)]
+        if self.alike is None:
+            return True
+        return all(v.numbers for v in telling) if self.alike else telling
+
+    @cached_property
+    def alike(self):
+        """Whether labels differ by their weights only."""
+        return self._alike(self.value)
+
+    def _tells(self, variant):
+        """Whether a variant makes more of a label than a weight."""
+        if variant not in self.telling:
+            draft = _draft([variant])
+            with torch.no_grad():
+                truth = draft.rule("probability")(self.batch)
+                factor = partial(draft.factors, gamma=draft.gamma)
+                own = draft.alone(truth, torch.ones(()), factor, torch.clone)
+            value = own.reshape(len(own), -1).sum(1).numpy()
+            self.telling[variant] = not self._alike(value)
+        return self.telling[variant]
+
+    def _alike(self, value):
+        """Whether it is a function of x_t, times a weight for each label.
+
+        None where only one label is known.
+        """
+        size, known = np.log(np.abs(value)), self.known
+        known = known & np.isin(self.x_t, batches.NEAR)
+        labels = self.batch.targets.numpy().reshape(len(known), -1)[:, 0]
+        rows = [np.flatnonzero(known & (labels == k)) for k in {*labels}]
+        rows = [row for row in rows if row.size]
+        if len(rows) < 2:
+            return None
+        for one, other in pairwise(rows):
+            _, i, j = np.intersect1d(
+                self.x_t[one], self.x_t[other], return_indices=True
+            )
+            i, j = one[i], other[j]
+            gap, slack = size[i] - size[j], self.allowed[i] + self.allowed[j]
+            if i.size and not np.max(gap - slack) <= np.min(gap + slack):
+                return False
+        return True
 
     def plainest(self):
         """The models that change neither probability nor factor."""
