@@ -10,13 +10,15 @@ from scipy.optimize import leastsq
 
 from . import batches, rules
 from .calls import Refusal, ask
-from .fit import INSIDE, MANY, as_written
+from .fit import as_written
 from .fit import fits as fits_of_singles
 from .model import Model
 from .names import named, variants_of
 from .names.reduction import NO_NUMBER
 from .names.variant import FITTED, Variant
 from .subject import close
+
+OVERWRITTEN = named("alpha overwritten")
 
 
 def fits(subject):
@@ -67,11 +69,10 @@ def _with_gamma(model, gap, rtol):
     return replace(model, gamma=gamma)
 
 
-def models(subject, fit, expected=None):
+def models(subject, fit):
     """Return the models, of whole batches, that agree with every answer.
 
-    `fit` is what single examples say, `expected` are the weights of the
-    outputs that were claimed, if any.
+    `fit` is what single examples say.
     """
     orders = [
         order
@@ -83,18 +84,16 @@ def models(subject, fit, expected=None):
     averaged = [
         model
         for reduction in _reductions(subject)
-        if (model := _averaged(subject, fit, reduction, expected))
+        if (model := _averaged(subject, fit, reduction))
     ]
     tried = [
         replace(model, order=order)
         for order, model in product(orders, averaged)
         if not (order and "factor" in model.hidden)
     ]
+    if fit.order is None and not fit.pairs:
+        tried += [replace(model, alpha=OVERWRITTEN) for model in averaged]
     found = [model for model in tried if agrees(subject, model)]
-    if not found and not fit.pairs:
-        plain = replace(fit, order=None, overwritten=True)
-        tried = [replace(plain, reduction=r) for r in _reductions(subject)]
-        found = [model for model in tried if agrees(subject, model)]
     return found or _batch_by_batch(subject, fit)
 
 
@@ -111,33 +110,16 @@ def _reductions(subject):
     ]
 
 
-def _columns(subject, fit, table, expected):
-    """The weights of outputs that were looked at together, over their mean.
-
-    Those claimed if they have the same mean, else as gradients have it.
-    """
-    if expected is not None and expected.shape[1] > 1:
-        mean = expected.mean(1, keepdims=True)
-        if np.allclose(mean, table, 1e-6):
-            return expected / mean
-    inside = fit.order is INSIDE
-    part = subject.hopeless_weights if inside else subject.shares
-    return 1.0 if part is None else part / part.mean(1, keepdims=True)
-
-
-def _averaged(subject, fit, reduction, expected):
+def _averaged(subject, fit, reduction):
     """The model, with weights as they are before the average is taken."""
-    model = replace(fit, reduction=reduction)
-    if "weights" in model.hidden:
-        table = _relative_weights(subject, fit)
-        if table is None:
-            return None
-        model = replace(model, relative=True, table=table)
-    else:
+    model, shares = replace(fit, reduction=reduction), subject.shares
+    if not model.relative:
         table = fit.table / _share(subject, model)
-        if subject.task == "multi-label" and table.shape[1] == 1:
-            table = table * _columns(subject, fit, table, expected)
-        model = replace(model, table=table)
+    elif shares is not None and shares.shape == fit.table.shape:
+        table = shares / shares.sum(0)  # all that one example hides
+    else:
+        return None
+    model = replace(model, table=table)
     if "factor" not in model.hidden:
         return model
     return _with_hidden_gamma(subject, model) if fit.gamma == 0 else None
@@ -160,24 +142,7 @@ def _share(subject, model):
     left = np.array(part) / whole
     if model.pairs:
         return left.mean() if subject.task == "multi-class" else left[:, None]
-    shares = np.ones(len(model.table))
-    shares[list(subject.labels.used)] = left
-    return shares
-
-
-def _relative_weights(subject, fit):
-    """Weights that a single example hides, from a batch with each label."""
-    shares = subject.shares
-    if shares is None or not (shares > 0).any():
-        return None
-    if fit.pairs:
-        table = shares.reshape(2, -1) if shares.ndim == 1 else shares
-        if subject.task == "multi-class" or table.shape[1] > MANY:
-            return None
-        return table / table.sum(0)
-    table = np.zeros(subject.labels.classes)
-    table[list(subject.labels.used)] = shares.sum(1)
-    return table / table.sum()
+    return subject.labels.by_class(left)
 
 
 def _with_hidden_gamma(subject, model):
@@ -223,7 +188,7 @@ def _batch_by_batch(subject, fit):
         rule=rules.mean,
     )
     even = np.ones_like(fit.table)
-    return [replace(fit, reduction=average, table=even, of_batches=True)]
+    return [replace(fit, reduction=average, table=even)]
 
 
 def _with_another_divisor(subject, fit, found):

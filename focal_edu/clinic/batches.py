@@ -61,18 +61,13 @@ def singles(task, labels, rng):
     """Return examples to be asked about one at a time, and their margins.
 
     Each label at every one of `MARGINS`; where there are many labels, three
-    of them, and the rest at a `FEW`. With several outputs a few more
-    examples tell these apart.
+    of them, and the rest at a `FEW`.
     """
     parts = []
     known = labels.used if task == "multi-class" else (0, 1)
     for place, label in enumerate(known):
         x_t = MARGINS if place < 3 else FEW
         parts.append((*at_margins(task, labels, x_t, rng, label), x_t))
-        if task == "multi-label":
-            x_t = 1 - 2 * np.eye(labels.classes)
-            y = np.full(x_t.shape, float(label))
-            parts.append((x_t * (2 * y - 1), y, np.ones(len(x_t))))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

@@ -84,10 +84,7 @@ def _explanations(subject, known, said, found):
         yield from _as_claimed(subject, known)
         return
     for fit in found:
-        wanted = None
-        if fit.pairs and isinstance(known.alpha, tuple):
-            wanted = weights.expected(subject, True, None, known.alpha)
-        for model in models(subject, fit, wanted):
+        for model in models(subject, fit):
             yield _named(subject, model, known, said)
 
 
@@ -119,10 +116,7 @@ def _named(subject, model, known, said):
     form, first = _form(model, known, said)
     if model.detached:
         first += (named("p_t detached"),)
-    if model.order:
-        first += (model.order,)
-    if model.overwritten:
-        first += (named("alpha overwritten"),)
+    first += tuple(filter(None, (model.order, model.alpha)))
     names = (*first, *names, *_reduction_names(model, known.reduction))
     if subject.form.probabilities != known.probabilities:
         squashes = (

@@ -21,7 +21,7 @@ SIGNS = np.array([1, -1, 1, -1, 1, -1])
 def far_out(explanation):
     """Return the explanation with what shows only at extreme logits."""
     model, subject = explanation.model, explanation.subject
-    if model is None or model.of_batches:
+    if model is None:
         return explanation
     usual, rng = subject.form.dtype, np.random.default_rng(subject.seed + 1)
 

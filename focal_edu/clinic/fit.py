@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import pairwise, product
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from .model import Model
 from .names import named, variants_of
 from .names.variant import FITTED
 
-MANY = 12  # outputs beyond which they are not told apart
+MANY = 12  # sigmoids of classes beyond which they weigh the same
 STALLED = 0.2  # a search that gains less than this has no exact end
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")
@@ -30,9 +31,6 @@ def fits(subject):
     if data.known.sum() <= 8:  # it has nothing to say of single examples
         return
     found = data.plainest()
-    if not found and data.task == "multi-label":
-        data.look_at_all_outputs_alike()
-        found = data.plainest()
     yield found
     if any(model.order is None for model in found):
         return
@@ -74,13 +72,15 @@ class _Singles:
         self.allowed = subject.rtol + np.minimum(0.05, 20 * unit / small)
         self.known = np.isfinite(self.value) & (size > 1e-30)
         self.known &= self.x_t > batches.FAR
-        self.uniform = False
         self.telling = {}
 
-    def look_at_all_outputs_alike(self):
-        """Leave out what tells outputs apart: they may not add up."""
-        self.known &= np.ptp(self.batch.logits.numpy(), axis=1) == 0
-        self.uniform = True
+    @cached_property
+    def outputs(self):
+        """The weights of several outputs, but for one factor a label."""
+        shares = self.subject.shares
+        if self.task != "multi-label" or shares is None:
+            return None
+        return np.nan_to_num(shares / shares.mean(1, keepdims=True), nan=1)
 
     def may_be(self, changes):
         """Whether these variants treat labels as the loss does.
@@ -117,7 +117,6 @@ class _Singles:
         None where only one label is known.
         """
         size, known = np.log(np.abs(value)), self.known
-        known = known & np.isin(self.x_t, batches.NEAR)
         labels = self.batch.targets.numpy().reshape(len(known), -1)[:, 0]
         rows = [np.flatnonzero(known & (labels == k)) for k in {*labels}]
         rows = [row for row in rows if row.size]
@@ -140,21 +139,14 @@ class _Singles:
 
     def _inside(self):
         """Yield those with weights inside p_t, where there are some."""
-        weights = self.subject.hopeless_weights
+        weights, classes = self.subject.hopeless_weights, self.batch.classes
         if weights is None or np.allclose(weights, 1, rtol=1e-6):
             return
-        classes, draft = self.batch.classes, Model(order=INSIDE)
-        if self.task == "binary":
-            yield self.fit(draft, weights)
-        elif self.task == "multi-class":
-            own = np.ones(classes)
-            own[list(self.subject.labels.used)] = weights
-            yield self.fit(draft, own)
-        elif self.uniform:
-            yield self.fit(draft, weights.sum(1))
-        elif classes <= MANY:
-            for times in (classes, 1, np.array([[1], [classes]])):
-                yield self.fit(draft, (weights * times).ravel())
+        averages = [1]
+        if self.task == "multi-label":  # which may divide what was seen
+            averages += [classes, np.array([[1], [classes]])]
+        for times in averages:
+            yield self.fit(Model(order=INSIDE), weights * times)
 
     def fit(self, draft, fixed=None):
         """Return the draft with its numbers and weights, or None.
@@ -162,6 +154,7 @@ class _Singles:
         `fixed` are the weights, where they are known but for a factor.
         """
         known = self.known
+        fixed = self.outputs if fixed is None else fixed
         if draft.order is ENTROPY:
             known = known & (self.x_t > -0.5)  # CE below 1
         else:  # where p_t + ε exceeds 1, the loss changes its sign
@@ -171,7 +164,7 @@ class _Singles:
             return None
         search = whole = Search(self, draft, known, fixed)
         few = known & np.isin(self.x_t, batches.NEAR)
-        if self.batch.classes > MANY and few.sum() > 8:
+        if few.sum() > 8:
             search = Search(self, draft, few, fixed)
         found = search.least([*self._starts(draft.numbers)])
         if found is None:
@@ -238,12 +231,13 @@ class Search:
             logits=whole.logits[rows], targets=whole.targets[rows]
         )
         self.value, self.allowed = data.value[known], data.allowed[known]
-        self.apart = not data.uniform and whole.classes <= MANY
         self.truths, self.seen = {}, {}
-        self.index, self.size = self._index(self._truth(draft))
+        truth = self._truth(draft)
+        self.index, self.size = self._index(truth)
         self.given = torch.ones(())
         if fixed is not None:
-            self.given = torch.tensor(fixed)[self.index]
+            table = SimpleNamespace(table=torch.tensor(fixed))
+            self.given = rules.measured(table, truth, self.batch)
 
     def least(self, starts):
         """The draft with the numbers that leave next to nothing, or None.
@@ -298,8 +292,8 @@ class Search:
             table, ratio = self._solved(elements)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
             off = np.nan_to_num(far / self.allowed, nan=1e9, neginf=-1e9)
-        table = table if self.fixed is None else table * self.fixed
-        return self._as_table(table), off
+        table = self._as_table(table)
+        return table if self.fixed is None else table * self.fixed, off
 
     def _solved(self, elements):
         """The weights, and the whole over what the loss gave, row by row."""
@@ -340,7 +334,7 @@ class Search:
                 index = index[:, None].expand_as(truth.log_p)
             return index, classes
         index = truth.positive.long().expand_as(truth.log_p)
-        if index.ndim == 2 and classes > 1 and self.apart:
+        if index.ndim == 2 and self.batch.multi_class and classes <= MANY:
             return index * classes + torch.arange(classes), 2 * classes
         return index, 2
 

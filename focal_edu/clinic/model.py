@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from . import rules
-from .names import RIGHT, BuiltLoss, named
+from .names import RIGHT, BuiltLoss
 from .names.variant import Variant
 
 SEARCHED = "probability", "factor"  # the parts that have numbers to fit
@@ -18,25 +18,21 @@ class Model:
     """A whole loss, None for each part that is the paper's.
 
     `table` has a weight for each class, or two rows, of negatives and
-    positives, with one for each output; of `relative` ones only the ratios
-    are known. `reduction` is a variant or one of the names of reductions.
-    `residual` is the largest relative gap that rounding does not explain,
-    `detached` says that the gradient takes the factor for a constant,
-    `overwritten` that α is, and `of_batches` that single examples do not
-    show the weights.
+    positives, with one for each output. `reduction` is a variant or one of
+    the names of reductions. `residual` is the largest relative gap that
+    rounding does not explain, `detached` says that the gradient takes the
+    factor for a constant.
     """
 
     probability: Variant | None = None
     factor: Variant | None = None
     order: Variant | None = None
+    alpha: Variant | None = None
     reduction: object = "sum"
     gamma: float = 2.0
     table: np.ndarray | None = None
     residual: float = 0.0
     detached: bool = False
-    relative: bool = False
-    overwritten: bool = False
-    of_batches: bool = False
 
     @property
     def pairs(self):
@@ -52,6 +48,11 @@ class Model:
     def hidden(self):
         """What the average takes out of one example alone."""
         return getattr(self.reduction, "hides", ())
+
+    @property
+    def relative(self):
+        """Whether the weights are known but for a factor."""
+        return "weights" in self.hidden
 
     @property
     def numbers(self):
@@ -75,6 +76,8 @@ class Model:
         variant = getattr(self, part)
         if isinstance(variant, Variant):
             return variant.with_numbers
+        if part == "alpha":
+            return rules.measured
         return RIGHT[part] if variant is None else RIGHT[part][variant]
 
     def factors(self, truth, gamma):
@@ -83,13 +86,8 @@ class Model:
 
     def loss(self):
         """Return it as a callable."""
-        kept = SimpleNamespace(table=torch.as_tensor(self.table))
-        parts = {
-            part: self.rule(part)
-            for part in ("probability", "order", "reduction")
-        }
-        parts |= {"factor": self.factors, "alpha": rules.measured}
-        if self.overwritten:
-            parts["alpha"] = named("alpha overwritten").rule
-            kept.alpha = tuple(self.table.tolist())
+        table = torch.as_tensor(self.table)
+        kept = SimpleNamespace(table=table, alpha=tuple(table.tolist()))
+        parts = {part: self.rule(part) for part in RIGHT}
+        parts["factor"] = self.factors
         return BuiltLoss(parts, self.gamma, kept)

@@ -39,6 +39,12 @@ class Labels:
     def of(cls, classes, ignored=None):
         return cls(classes, tuple(k for k in range(classes) if k != ignored))
 
+    def by_class(self, numbers):
+        """Numbers of the indices in use as one a class; 1 for the rest."""
+        every = np.ones(self.classes)
+        every[list(self.used)] = numbers
+        return every
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -138,6 +144,12 @@ class Subject:
         many = np.repeat(np.array(x_t, float), min(known, MOST))
         return batches.at_margins(self.task, self.labels, many, self.rng)
 
+    def table(self, numbers):
+        """Numbers of each label, in the shape of a model's weights."""
+        if self.task == "multi-class":
+            return self.labels.by_class(numbers)
+        return numbers.reshape(2, -1)
+
     def inputs(self, batch):
         """The logits as a leaf, and what the loss is called with."""
         leaf = torch.tensor(batch[0], dtype=self.form.dtype)
@@ -182,9 +194,9 @@ class Subject:
 
     @cached_property
     def hopeless_weights(self):
-        """Loss over cross entropy where p_t = 0, one number a label.
+        """Loss over cross entropy where p_t = 0, as a table of weights.
 
-        With several outputs, one for each, all others being right.
+        With several outputs, each in turn, all others being right.
         """
         rows = batches.one_of_each(self.task, self.labels, HOPELESS)
         if self.task == "multi-label":
@@ -198,19 +210,19 @@ class Subject:
         except Refusal:
             return None
         good = np.isfinite(value).all() and (value > 0).all()
-        many = self.task == "multi-label"
-        value = value.reshape(2, -1) if many else value
-        return value if good else None
+        return self.table(value) if good else None
 
     @cached_property
     def shares(self):
-        """How large each label's gradient is within one batch."""
+        """How large gradients are in one batch, as a table of weights."""
         rows = batches.one_of_each(self.task, self.labels, -1.0)
         try:
             size = np.abs(self.ask(rows).gradient)
         except Refusal:
             return None
-        return size if np.isfinite(size).all() else None
+        size = size.sum(1) if self.task == "multi-class" else size
+        good = np.isfinite(size).all() and size.any()
+        return self.table(size) if good else None
 
 
 def meet(loss, form, labels, seed):

@@ -107,8 +107,7 @@ def _guesses(subject, model, table):
         alpha = tuple(as_written(size[1] / size.sum(0)).tolist())
         yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None
     else:
-        every = np.ones(subject.labels.classes)
-        every[list(subject.labels.used)] = size
+        every = subject.labels.by_class(size)
         yield tuple(as_written(every).tolist()), None
 
 
