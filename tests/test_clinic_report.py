@@ -447,7 +447,7 @@ def test_examining_leaves_the_loss_and_the_random_state_alone():
     loss = build("alpha overwritten", task="multi-class", alpha=(1, 2, 3))
     before = torch.get_rng_state()
     examine(loss, alpha=(1, 2, 3))
-    assert loss.kept.alpha == (1, 2, 3)
+    assert loss.balance == (1, 2, 3)
     assert torch.equal(before, torch.get_rng_state())
 
 

@@ -8,7 +8,6 @@ import math
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import pairwise, product
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -236,8 +235,9 @@ class Search:
         self.index, self.size = self._index(truth)
         self.given = torch.ones(())
         if fixed is not None:
-            table = SimpleNamespace(table=torch.tensor(fixed))
-            self.given = rules.measured(table, truth, self.batch)
+            self.given = rules.of_table(
+                torch.tensor(fixed), truth, self.batch
+            )
 
     def least(self, starts):
         """The draft with the numbers that leave next to nothing, or None.

@@ -1,7 +1,6 @@
 """What a loss is found to be: a variant for each part, numbers, weights."""
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -76,8 +75,6 @@ class Model:
         variant = getattr(self, part)
         if isinstance(variant, Variant):
             return variant.with_numbers
-        if part == "alpha":
-            return rules.measured
         return RIGHT[part] if variant is None else RIGHT[part][variant]
 
     def factors(self, truth, gamma):
@@ -87,7 +84,9 @@ class Model:
     def loss(self):
         """Return it as a callable."""
         table = torch.as_tensor(self.table)
-        kept = SimpleNamespace(table=table, alpha=tuple(table.tolist()))
         parts = {part: self.rule(part) for part in RIGHT}
         parts["factor"] = self.factors
-        return BuiltLoss(parts, self.gamma, kept)
+        if self.alpha:
+            return BuiltLoss(parts, self.gamma, tuple(table.tolist()))
+        parts["alpha"] = lambda alpha, paper_s: table
+        return BuiltLoss(parts, self.gamma, None)

@@ -42,39 +42,38 @@ def each_example(truth, weights, factor, reduce):
     return reduce(weights * factor(truth) * -truth.log_p)
 
 
-def paired(kept, truth, batch):
-    """α for positives and 1 − α for negatives; or the α of the class."""
-    alpha = kept.alpha
-    if alpha is None:
-        return torch.ones_like(truth.log_p)
-    if not isinstance(alpha, tuple):
-        return pick(truth, alpha, 1 - alpha)
-    table = truth.log_p.new_tensor(alpha)
-    if batch.multi_class:
-        return of_the_class(table, truth, batch)
-    return torch.where(truth.positive, table, 1 - table)
+def table_of(alpha, classes, multi_class, by_class):
+    """The weights that the paper makes of α: of each class, or by label.
+
+    By label there are two rows, 1 − α for negatives and α for positives,
+    with a column for each output that has an α of its own.
+    """
+    if isinstance(alpha, tuple):
+        own = torch.tensor(alpha, dtype=torch.float64)
+        negatives = own if multi_class else 1 - own
+        return own if by_class else torch.stack([negatives, own])
+    up, down = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+    rows = [down] + [up] * (classes - 1) if by_class else [[down], [up]]
+    return torch.tensor(rows, dtype=torch.float64)
 
 
-def measured(kept, truth, batch):
-    """The weights of `kept.table`: rows are labels, columns are outputs."""
-    table = kept.table
-    if by_class(truth, batch):
-        return of_the_class(table, truth, batch)
-    return torch.where(truth.positive, table[1], table[0])
+def paired(alpha, table):
+    return table
+
+
+def of_table(table, truth, batch):
+    """The weight of each element."""
+    table = table.to(truth.log_p.dtype)
+    if not by_class(truth, batch):
+        return torch.where(truth.positive, table[1], table[0])
+    rows = table[batch.targets]
+    return rows if truth.log_p.ndim == rows.ndim else rows.unsqueeze(1)
 
 
 def by_class(truth, batch):
     """Whether the class of the truth decides, not each output's label."""
     one = truth.positive.ndim == batch.targets.ndim
     return batch.multi_class and (one or truth.positive.shape[1] == 1)
-
-
-def of_the_class(table, truth, batch):
-    """The weight of the true class; or those of the outputs, as they are."""
-    if not by_class(truth, batch):
-        return table
-    rows = table[batch.targets]
-    return rows if truth.log_p.ndim == rows.ndim else rows.unsqueeze(1)
 
 
 def unreduced(elements, weights, truth, batch, factor):
@@ -119,8 +118,3 @@ def read_back(ce, positive):
 def positive(batch):
     """y = 1; among classes, every one but class 0, the background."""
     return batch.targets > 0
-
-
-def pick(truth, positives, negatives):
-    weights = torch.full_like(truth.log_p, negatives)
-    return weights.masked_fill(truth.positive, positives)

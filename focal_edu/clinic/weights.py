@@ -1,9 +1,6 @@
 """From a table of weights to an α, and names for what α does not explain."""
 
-from types import SimpleNamespace
-
 import numpy as np
-import torch
 
 from ..validate import show
 from . import rules
@@ -53,17 +50,11 @@ def explanations(subject, model, said):
 
 def expected(subject, pairs, variant, alpha):
     """Return the weights that a variant, or else the paper, makes of α."""
-    kept, classes = SimpleNamespace(alpha=alpha), subject.labels.classes
-    targets = torch.tensor(subject.labels.used)
-    positive, multi_class = targets > 0, subject.task == "multi-class"
-    if pairs:
-        columns = 1 if subject.task == "binary" else classes
-        positive = torch.tensor([[False], [True]]).expand(2, columns)
-        targets = torch.zeros(2).long() if multi_class else positive.double()
-    log_p = torch.zeros(positive.shape, dtype=torch.float64)
-    batch = rules.Batch(log_p, targets, classes, multi_class)
+    classes, multi_class = subject.labels.classes, subject.task == "multi-class"
+    table = rules.table_of(alpha, classes, multi_class, by_class=not pairs)
     rule = variant.rule if variant else rules.paired
-    return rule(kept, rules.Truth(log_p, log_p, positive), batch).numpy()
+    own = rule(alpha, table).numpy()
+    return own if pairs else own[list(subject.labels.used)]
 
 
 def claim(name, value, wanted):

@@ -7,10 +7,9 @@ tried. The numbers in a rule's signature are fitted, starting from the
 defaults; `build` makes losses of the rules, with the numbers as they stand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from types import SimpleNamespace
 
 from .. import rules
 from . import alpha, factor, order, probability, reduction
@@ -87,9 +86,9 @@ def build(
             name: value if numbers.get(name) is None else numbers[name]
             for name, value in change.numbers.items()
         }
-        parts[change.part] = partial(change.rule, **own)
+        parts[change.part] = replace(change, numbers=own).with_numbers
     alpha = tuple(alpha) if hasattr(alpha, "__len__") else alpha
-    return BuiltLoss(parts, gamma, SimpleNamespace(alpha=alpha))
+    return BuiltLoss(parts, gamma, alpha)
 
 
 @dataclass
@@ -98,12 +97,21 @@ class BuiltLoss:
 
     parts: dict
     focusing: float
-    kept: SimpleNamespace
+    balance: object
 
     def __call__(self, logits, targets):
         batch = rules.batch_of(logits, targets)
         truth = self.parts["probability"](batch)
-        weights = self.parts["alpha"](self.kept, truth, batch)
+        table = rules.table_of(
+            self.balance,
+            batch.classes,
+            batch.multi_class,
+            rules.by_class(truth, batch),
+        )
+        table = self.parts["alpha"](self.balance, table)
+        weights = rules.of_table(table, truth, batch)
+        if self.parts["alpha"] is alpha.overwritten:
+            self.balance = tuple(weights.tolist())
         factor = partial(self.parts["factor"], gamma=self.focusing)
         return self.parts["order"](
             truth,

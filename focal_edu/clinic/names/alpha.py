@@ -1,11 +1,11 @@
 """Which weights: what is made of α.
 
-`kept.alpha` is None, a number, or a tuple of one number a class.
+`alpha` is None, a number, or a tuple of one number a class or an output;
+`table` holds the weights that the paper makes of it, as `rules.table_of`.
 """
 
 import torch
 
-from ..rules import paired, pick
 from .variant import CLASSES, ELEMENTWISE, WEIGHTED, variant
 
 
@@ -16,8 +16,8 @@ from .variant import CLASSES, ELEMENTWISE, WEIGHTED, variant
     seen="Keras 3.15, unless apply_class_balancing",
     alpha=WEIGHTED,
 )
-def ignored(kept, truth, batch):
-    return torch.ones_like(truth.log_p)
+def ignored(alpha, table):
+    return torch.ones_like(table)
 
 
 @variant(
@@ -36,8 +36,8 @@ def ignored(kept, truth, batch):
     tasks=ELEMENTWISE,
     alpha=("number",),
 )
-def swapped(kept, truth, batch):
-    return pick(truth, 1 - kept.alpha, kept.alpha)
+def swapped(alpha, table):
+    return 1 - table
 
 
 @variant(
@@ -56,8 +56,8 @@ def swapped(kept, truth, batch):
     tasks=ELEMENTWISE,
     alpha=("number",),
 )
-def alike(kept, truth, batch):
-    return torch.full_like(truth.log_p, kept.alpha)
+def alike(alpha, table):
+    return torch.full_like(table, alpha)
 
 
 @variant(
@@ -69,8 +69,8 @@ def alike(kept, truth, batch):
     tasks=ELEMENTWISE,
     alpha=("number",),
 )
-def positives_only(kept, truth, batch):
-    return pick(truth, kept.alpha, 1.0)
+def positives_only(alpha, table):
+    return torch.stack([torch.ones_like(table[1]), table[1]])
 
 
 @variant(
@@ -82,8 +82,8 @@ def positives_only(kept, truth, batch):
     tasks=CLASSES,
     alpha=("number",),
 )
-def background_apart(kept, truth, batch):
-    return paired(kept, truth, batch)
+def background_apart(alpha, table):
+    return table
 
 
 @variant(
@@ -93,8 +93,8 @@ def background_apart(kept, truth, batch):
     seen="mathiaszinnen/focal_loss_torch#13",
     alpha=WEIGHTED,
 )
-def squared(kept, truth, batch):
-    return paired(kept, truth, batch) ** 2
+def squared(alpha, table):
+    return table**2
 
 
 @variant(
@@ -107,7 +107,5 @@ def squared(kept, truth, batch):
     tasks=CLASSES,
     alpha=("weights",),
 )
-def overwritten(kept, truth, batch):
-    weights = paired(kept, truth, batch)
-    kept.alpha = tuple(weights.tolist())
-    return weights
+def overwritten(alpha, table):
+    return table

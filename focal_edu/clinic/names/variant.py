@@ -47,7 +47,8 @@ class Variant:
     @property
     def with_numbers(self):
         """The rule, given its numbers."""
-        return partial(self.rule, **self.numbers)
+        numbers = self.numbers
+        return partial(self.rule, **numbers) if numbers else self.rule
 
     def __str__(self):
         return f"{self.name} ({self.detail})" if self.detail else self.name
