@@ -14,8 +14,8 @@ from .fit import as_written
 from .fit import fits as fits_of_singles
 from .model import Model
 from .names import named, variants_of
-from .names.reduction import NO_NUMBER
-from .names.variant import FITTED, Variant
+from .names.reduction import DIVIDED, NO_NUMBER, SET_BY_THE_BATCH
+from .names.variant import FITTED
 from .subject import close
 
 OVERWRITTEN = named("alpha overwritten")
@@ -168,45 +168,28 @@ def _batch_by_batch(subject, fit):
             return []
         found.append(table)
     shares = [table / table.sum() for table in found]
-    if close(*shares, subject.rtol * 1000):
-        if not close(fit.table / fit.table.sum(), shares[0], 1e-3):
-            fit = replace(fit, table=found[0])
-        return [_with_another_divisor(subject, fit, found)]
-    counts = [np.unique(b[1], return_counts=True)[1] for b in subject.batches]
+    targets = [batch[1] for batch in subject.batches[:2]]
+    if not close(*shares, subject.rtol * 1000):
+        told = [
+            f"{tuple(own.ravel().round(4).tolist())} for "
+            f"{np.unique(y, return_counts=True)[1].tolist()} of each"
+            for own, y in zip(shares, targets, strict=True)
+        ]
+        average = replace(SET_BY_THE_BATCH, detail=" and ".join(told))
+        return [replace(fit, reduction=average, table=np.ones_like(found[0]))]
+    if not close(fit.table / fit.table.sum(), shares[0], 1e-3):
+        fit = replace(fit, table=found[0])
+    divisors = [float(fit.table.sum() / table.sum()) for table in found]
     told = [
-        f"{tuple(own.ravel().round(4).tolist())} for {count.tolist()} of each"
-        for own, count in zip(shares, counts, strict=False)
+        f"{divisor:.4g} for {int((y > 0).sum())} positives of {y.size}"
+        for divisor, y in zip(divisors, targets, strict=True)
     ]
-    average = Variant(
-        "weights set by the batch",
-        "reduction",
-        "weights that each batch's own targets set: how many it has of each "
-        "label",
-        "the same example counts for more or less with its neighbours; no "
-        "fixed α does that",
-        detail="shares of the labels, in order, are " + " and ".join(told),
-        rule=rules.mean,
-    )
-    even = np.ones_like(fit.table)
-    return [replace(fit, reduction=average, table=even)]
 
+    def divided(elements, *rest):
+        return elements.sum() / divisors[0]
 
-def _with_another_divisor(subject, fit, found):
-    """The model of a sum over a number that no rule gives."""
-    seen = [float(fit.table.sum() / table.sum()) for table in found]
-    counts = [
-        f"{d:.4g} for {int((b[1] > 0).sum())} positives of {b[1].size}"
-        for d, b in zip(seen, subject.batches, strict=False)
-    ]
-    reduction = Variant(
-        "another divisor",
-        "reduction",
-        "the sum divided by a number of its own",
-        "the size of loss and gradient is not the one you tune for",
-        detail=", ".join(counts),
-        rule=lambda elements, *rest: elements.sum() / seen[0],
-    )
-    return replace(fit, reduction=reduction)
+    average = replace(DIVIDED, detail=", ".join(told), rule=divided)
+    return [replace(fit, reduction=average)]
 
 
 def _weights_in(fit, batch, answer):

@@ -7,13 +7,13 @@ import numpy as np
 from . import weights
 from .averages import fits, models
 from .claims import Claims, unset
-from .names import RIGHT, named
+from .names import named
 from .names.inputs import (
     TAKES_LOGITS,
     TAKES_PROBABILITIES,
     TAKES_TARGETS_FIRST,
 )
-from .names.variant import SYMBOLS, Variant
+from .names.variant import SYMBOLS
 from .said import read_from
 from .subject import Labels
 
@@ -194,15 +194,8 @@ def _reduction_names(model, wanted):
         return (found,)
     if unset(wanted):
         return ()
-    return (
-        Variant(
-            f"reduction is {found}",
-            "reduction",
-            f"reduction {found}, not {wanted}",
-            "the size of loss and gradient is not the one you tune for",
-            rule=RIGHT["reduction"][found],
-        ),
-    )
+    rule = model.rule("reduction")
+    return (weights.claim("reduction", found, wanted, rule),)
 
 
 def _claims(subject, known, names=(), form=None):

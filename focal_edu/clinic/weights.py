@@ -57,13 +57,18 @@ def expected(subject, pairs, variant, alpha):
     return own if pairs else own[list(subject.labels.used)]
 
 
-def claim(name, value, wanted):
-    """Return the name of a number that is not the one claimed."""
+def claim(name, value, wanted, rule=None):
+    """Return the name of a setting that is not the one claimed."""
+    value, wanted = (
+        said if isinstance(said, str) else show(said)
+        for said in (value, wanted)
+    )
     return Variant(
-        f"{name} is {show(value)}",
+        f"{name} is {value}",
         "claim",
-        f"the focal loss of another {name}: not {show(wanted)}",
-        "you tune a number that is not the one in use",
+        f"the focal loss of another {name}: not {wanted}",
+        "what you tune for is not what is in use",
+        rule=rule,
     )
 
 

@@ -3,8 +3,15 @@
 `hides` says what the divisor takes out of one example alone.
 """
 
-from ..rules import one_hot
-from .variant import CLASSES, ELEMENTWISE, MANY_ANSWERS, WEIGHTED, variant
+from ..rules import mean, one_hot
+from .variant import (
+    CLASSES,
+    ELEMENTWISE,
+    MANY_ANSWERS,
+    WEIGHTED,
+    Variant,
+    variant,
+)
 
 
 @variant(
@@ -133,4 +140,20 @@ NO_NUMBER = (
     "a map over classes",
     "one number an example, summed over labels",
     "one number an example, a mean over labels",
+)
+# What needs no rule of its own, since two batches measure it.
+DIVIDED = Variant(
+    "another divisor",
+    "reduction",
+    "the sum divided by a number of its own",
+    "the size of loss and gradient is not the one you tune for",
+)
+SET_BY_THE_BATCH = Variant(
+    "weights set by the batch",
+    "reduction",
+    "weights that each batch's own targets set: how many it has of each "
+    "label; shares are told of the labels, in order",
+    "the same example counts for more or less with its neighbours; no "
+    "fixed α does that",
+    rule=mean,
 )
