@@ -223,7 +223,7 @@ class Search:
     """How far off the best weights leave a draft, for given numbers."""
 
     def __init__(self, data, draft, known, fixed):
-        self.draft, self.fixed = draft, fixed
+        self.draft = draft
         rows = torch.tensor(known)
         whole = data.batch
         self.batch = whole._replace(
@@ -231,13 +231,18 @@ class Search:
         )
         self.value, self.allowed = data.value[known], data.allowed[known]
         self.truths, self.seen = {}, {}
-        truth = self._truth(draft)
-        self.index, self.size = self._index(truth)
-        self.given = torch.ones(())
-        if fixed is not None:
-            self.given = rules.of_table(
-                torch.tensor(fixed), truth, self.batch
-            )
+        truth, classes = self._truth(draft), whole.classes
+        self.shape = 2, classes if whole.multi_class and classes <= MANY else 1
+        if rules.by_class(truth, self.batch):
+            self.shape = (classes,)
+        places = np.arange(np.prod(self.shape)).reshape(self.shape)
+        self.fixed = np.ones(self.shape) if fixed is None else fixed
+        self.given, place = (
+            rules.of_table(torch.tensor(table), truth, self.batch)
+            for table in (self.fixed, places)
+        )
+        self.place = place.long().expand_as(truth.log_p)
+        self.asked = np.isin(places, self.place)
 
     def least(self, starts):
         """The draft with the numbers that leave next to nothing, or None.
@@ -292,18 +297,17 @@ class Search:
             table, ratio = self._solved(elements)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
             off = np.nan_to_num(far / self.allowed, nan=1e9, neginf=-1e9)
-        table = self._as_table(table)
-        return table if self.fixed is None else table * self.fixed, off
+        return self._completed(table.reshape(self.shape)) * self.fixed, off
 
     def _solved(self, elements):
         """The weights, and the whole over what the loss gave, row by row."""
         rows = len(elements)
-        sums = torch.zeros(rows, self.size, dtype=torch.float64)
+        sums = torch.zeros(rows, self.asked.size, dtype=torch.float64)
         sums.scatter_add_(
-            1, self.index.reshape(rows, -1), elements.reshape(rows, -1)
+            1, self.place.reshape(rows, -1), elements.reshape(rows, -1)
         )
         part = sums.numpy() / self.value[:, None]
-        scaled, table = part / self.allowed[:, None], np.zeros(self.size)
+        scaled, table = part / self.allowed[:, None], np.zeros(sums.shape[1])
         if not np.isfinite(scaled).all():
             return table, np.full(rows, np.nan)
         column = np.abs(scaled).max(0)
@@ -325,30 +329,12 @@ class Search:
                 return replace(neat, table=as_written(table))
         return replace(found, gamma=max(found.gamma, 0.0))
 
-    def _index(self, truth):
-        """Which weight each element has, and how many weights there are."""
-        classes = self.batch.classes
-        if rules.by_class(truth, self.batch):
-            index = self.batch.targets
-            if truth.log_p.ndim == 2:
-                index = index[:, None].expand_as(truth.log_p)
-            return index, classes
-        index = truth.positive.long().expand_as(truth.log_p)
-        if index.ndim == 2 and self.batch.multi_class and classes <= MANY:
-            return index * classes + torch.arange(classes), 2 * classes
-        return index, 2
-
-    def _as_table(self, weights):
-        classes = self.batch.classes
-        if not self.batch.multi_class:
-            return weights.reshape(2, -1)
-        if len(weights) == classes:
-            return weights
-        negative, positive = weights.reshape(2, -1)
-        asked = np.isin(np.arange(len(weights)), self.index)[-len(positive) :]
-        if asked.any():  # a sigmoid that is never positive is as the others
-            positive = np.where(asked, positive, positive[asked].mean())
-        return np.stack([negative, positive])
+    def _completed(self, table):
+        """The weights, a sigmoid that is never positive as the others."""
+        if len(self.shape) == 2 and self.asked[1].any():
+            asked = self.asked[1]
+            table[1] = np.where(asked, table[1], table[1][asked].mean())
+        return table
 
 
 def as_written(number):
