@@ -61,13 +61,17 @@ def singles(task, labels, rng):
     """Return examples to be asked about one at a time, and their margins.
 
     Each label at every one of `MARGINS`; where there are many labels, three
-    of them, and the rest at a `FEW`.
+    of them, and the rest at a `FEW`. Of classes, two once more at some
+    margins, with other logits of the rest.
     """
     parts = []
     known = labels.used if task == "multi-class" else (0, 1)
     for place, label in enumerate(known):
         x_t = MARGINS if place < 3 else FEW
         parts.append((*at_margins(task, labels, x_t, rng, label), x_t))
+    for label in known[:2] if task == "multi-class" else ():
+        again = MARGINS[4:7:2]
+        parts.append((*at_margins(task, labels, again, rng, label), again))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

@@ -7,7 +7,7 @@ other numbers are searched for, by least squares.
 import math
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import torch
@@ -71,7 +71,8 @@ class _Singles:
         self.allowed = subject.rtol + np.minimum(0.05, 20 * unit / small)
         self.known = np.isfinite(self.value) & (size > 1e-30)
         self.known &= self.x_t > batches.FAR
-        self.telling = {}
+        self.label = targets.reshape(len(targets), -1)[:, 0]
+        self.breaks = {}
 
     @cached_property
     def outputs(self):
@@ -82,54 +83,60 @@ class _Singles:
         return np.nan_to_num(shares / shares.mean(1, keepdims=True), nan=1)
 
     def may_be(self, changes):
-        """Whether these variants treat labels as the loss does.
+        """Whether these variants break what the loss breaks, and no more.
 
-        Where labels differ by their weights only, what tells them apart is
-        no part of it, but for numbers that make up for it; elsewhere
-        something must.
+        The numbers of a variant may mend what it breaks.
         """
-        telling = [change for change in changes if self._tells(change)]
-        if self.alike is None:
-            return True
-        return all(v.numbers for v in telling) if self.alike else telling
+        broken = zip(*(self._broken_by(v) for v in changes), strict=True)
+        for own, others in zip(self.broken, broken, strict=True):
+            if own and not any(others):
+                return False
+            if not own and any(
+                there and not variant.numbers
+                for there, variant in zip(others, changes, strict=True)
+            ):
+                return False
+        return True
 
     @cached_property
-    def alike(self):
-        """Whether labels differ by their weights only."""
-        return self._alike(self.value)
+    def broken(self):
+        return self._broken(self.value)
 
-    def _tells(self, variant):
-        """Whether a variant makes more of a label than a weight."""
-        if variant not in self.telling:
+    def _broken_by(self, variant):
+        """What a variant breaks, all weights being 1."""
+        if variant not in self.breaks:
             draft = _draft([variant])
             with torch.no_grad():
                 truth = draft.rule("probability")(self.batch)
                 factor = partial(draft.factors, gamma=draft.gamma)
                 own = draft.alone(truth, torch.ones(()), factor, torch.clone)
             value = own.reshape(len(own), -1).sum(1).numpy()
-            self.telling[variant] = not self._alike(value)
-        return self.telling[variant]
+            self.breaks[variant] = self._broken(value)
+        return self.breaks[variant]
 
-    def _alike(self, value):
-        """Whether it is a function of x_t, times a weight for each label.
+    def _broken(self, value):
+        """Whether more than p_t decides, and more than a weight by label.
 
-        None where only one label is known.
+        Seen beside the first example at the same margin.
         """
-        size, known = np.log(np.abs(value)), self.known
-        labels = self.batch.targets.numpy().reshape(len(known), -1)[:, 0]
-        rows = [np.flatnonzero(known & (labels == k)) for k in {*labels}]
-        rows = [row for row in rows if row.size]
-        if len(rows) < 2:
-            return None
-        for one, other in pairwise(rows):
-            _, i, j = np.intersect1d(
-                self.x_t[one], self.x_t[other], return_indices=True
-            )
-            i, j = one[i], other[j]
-            gap, slack = size[i] - size[j], self.allowed[i] + self.allowed[j]
-            if i.size and not np.max(gap - slack) <= np.min(gap + slack):
-                return False
-        return True
+        x_t, label = self.x_t[self.known], self.label[self.known]
+        size, slack = np.log(np.abs(value))[self.known], self.allowed[self.known]
+        _, first, place = np.unique(
+            x_t, return_index=True, return_inverse=True
+        )
+        like = first[place]
+        gap, slack = size - size[like], slack + slack[like]
+        same = label == label[like]
+        low, high = gap - slack, gap + slack
+        pairs = {*zip(label, label[like], strict=True)}
+
+        def differ(rows):
+            return not low[rows].max() <= high[rows].min()
+
+        return differ(same), any(
+            differ((label == one) & (label[like] == other))
+            for one, other in pairs
+        )
 
     def plainest(self):
         """The models that change neither probability nor factor."""
