@@ -34,7 +34,7 @@ def far_out(explanation):
         cases = [case(8, 25, usual)]
         cases += [case(*far, torch.float32) for far in ((20, 80), FARTHEST)]
         eps = 0.0 if model.probability else _floor(model, subject, *cases[-1])
-        if 0 < eps < 1e-2:
+        if eps:
             # about the cut, where one way of cutting shows
             cut = -np.log(eps)
             cases.append(case(cut - 1, cut + 1, usual))
@@ -63,7 +63,7 @@ def _tries(model, task, eps):
     )
     if model.probability:
         probabilities = []
-    elif eps > 0:  # which may be too small to show before
+    elif eps:  # which may be too small to show before
         probabilities += [
             replace(variant, numbers={"eps": eps})
             for variant in variants_of("probability", task)
@@ -77,13 +77,14 @@ def _tries(model, task, eps):
 
 
 def _floor(model, subject, batch, dtype, seen):
-    """The ε that would cap the loss where it was capped; 0 for none."""
+    """The small ε that would cap the loss where it was; 0 for none."""
     ours = ask_each(model.loss(), subject.plain, *batch, dtype).value
     right = rules.stable(rules.batch_of(*map(torch.tensor, batch)))
     margin = -right.log_p.reshape(len(ours), -1).mean(1).numpy()
     far = margin > FARTHEST[0] / 2
     capped = np.median((seen.value / ours * margin)[far])
-    return float(np.exp(-capped)) if np.isfinite(capped) else 0.0
+    eps = np.exp(-capped)
+    return float(eps) if eps < 1e-2 else 0.0
 
 
 def _agree(model, subject, batch, dtype, seen):
