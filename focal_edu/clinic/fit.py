@@ -19,7 +19,7 @@ from .names import named, variants_of
 from .names.variant import FITTED
 
 MANY = 12  # sigmoids of classes beyond which they weigh the same
-STALLED = 0.2  # a search that gains less than this has no exact end
+STALLED = 0.8  # a search that gains less than this has no exact end
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")
 
@@ -120,7 +120,10 @@ class _Singles:
         Seen beside the first example at the same margin.
         """
         x_t, label = self.x_t[self.known], self.label[self.known]
-        size, slack = np.log(np.abs(value))[self.known], self.allowed[self.known]
+        size, slack = (
+            np.log(np.abs(value))[self.known],
+            self.allowed[self.known],
+        )
         _, first, place = np.unique(
             x_t, return_index=True, return_inverse=True
         )
@@ -168,13 +171,14 @@ class _Singles:
             known = known & (signs == np.median(signs[known]))
         if known.sum() < 4:
             return None
-        search = whole = Search(self, draft, known, fixed)
         few = known & np.isin(self.x_t, batches.NEAR)
-        if few.sum() > 8:
-            search = Search(self, draft, few, fixed)
-        found = search.least([*self._starts(draft.numbers)])
+        few = few if few.sum() > 8 else known
+        found = Search(self, draft, few, fixed).least(
+            [*self._starts(draft.numbers)]
+        )
         if found is None:
             return None
+        whole = Search(self, draft, known, fixed)
         table, off = whole.weights(found)
         worst = float(np.abs(off).max())
         if not worst < 1:
@@ -239,7 +243,10 @@ class Search:
         self.value, self.allowed = data.value[known], data.allowed[known]
         self.truths, self.seen = {}, {}
         truth, classes = self._truth(draft), whole.classes
-        self.shape = 2, classes if whole.multi_class and classes <= MANY else 1
+        self.shape = (
+            2,
+            classes if whole.multi_class and classes <= MANY else 1,
+        )
         if rules.by_class(truth, self.batch):
             self.shape = (classes,)
         places = np.arange(np.prod(self.shape)).reshape(self.shape)
@@ -248,7 +255,7 @@ class Search:
             rules.of_table(torch.tensor(table), truth, self.batch)
             for table in (self.fixed, places)
         )
-        self.place = place.long().expand_as(truth.log_p)
+        self.place = place.long().expand_as(truth.log_p).numpy()
         self.asked = np.isin(places, self.place)
 
     def least(self, starts):
@@ -269,7 +276,7 @@ class Search:
     def _off(self, numbers):
         asked = tuple(numbers)
         if asked not in self.seen:
-            self.seen[asked] = self.weights(self._with(numbers))[1]
+            self.seen[asked] = self.solved(self._with(numbers))[1]
         return self.seen[asked]
 
     def _coded(self, start):
@@ -294,29 +301,43 @@ class Search:
         }
         return self.draft.given(float(coded[0]), own)
 
-    @torch.no_grad()
     def weights(self, model):
-        """The weights that fit best, and how far off the values then are."""
+        """The table of weights that fit best, and how far off that leaves it.
+
+        A sigmoid that is never positive weighs as the others.
+        """
+        table, off = self.solved(model)
+        table = table.reshape(self.shape)
+        if len(self.shape) == 2 and self.asked[1].any():
+            asked = self.asked[1]
+            table[1] = np.where(asked, table[1], table[1][asked].mean())
+        return table * self.fixed, off
+
+    @torch.no_grad()
+    def solved(self, model):
+        """The weights that fit best, as a row; how far off that leaves it."""
         truth = self._truth(model)
         factor = partial(model.factors, gamma=model.gamma)
         elements = model.alone(truth, self.given, factor, torch.clone)
         with np.errstate(all="ignore"):
-            table, ratio = self._solved(elements)
+            part = self._sums(elements.numpy()) / self.value[:, None]
+            table, ratio = self._least_squares(part)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
             off = np.nan_to_num(far / self.allowed, nan=1e9, neginf=-1e9)
-        return self._completed(table.reshape(self.shape)) * self.fixed, off
+        return table, off
 
-    def _solved(self, elements):
-        """The weights, and the whole over what the loss gave, row by row."""
-        rows = len(elements)
-        sums = torch.zeros(rows, self.asked.size, dtype=torch.float64)
-        sums.scatter_add_(
-            1, self.place.reshape(rows, -1), elements.reshape(rows, -1)
-        )
-        part = sums.numpy() / self.value[:, None]
-        scaled, table = part / self.allowed[:, None], np.zeros(sums.shape[1])
+    def _sums(self, elements):
+        """The elements of each weight, row by row."""
+        rows, size = len(elements), self.asked.size
+        place = np.arange(rows) * size + self.place.T
+        sums = np.bincount(place.ravel(), elements.T.ravel(), rows * size)
+        return sums.reshape(rows, size)
+
+    def _least_squares(self, part):
+        """The weights, and the whole over what the loss gave."""
+        scaled, table = part / self.allowed[:, None], np.zeros(part.shape[1])
         if not np.isfinite(scaled).all():
-            return table, np.full(rows, np.nan)
+            return table, np.full(len(part), np.nan)
         column = np.abs(scaled).max(0)
         used = column > 0
         solved = np.linalg.lstsq(
@@ -335,13 +356,6 @@ class Search:
             if np.abs(off).max() < 1:
                 return replace(neat, table=as_written(table))
         return replace(found, gamma=max(found.gamma, 0.0))
-
-    def _completed(self, table):
-        """The weights, a sigmoid that is never positive as the others."""
-        if len(self.shape) == 2 and self.asked[1].any():
-            asked = self.asked[1]
-            table[1] = np.where(asked, table[1], table[1][asked].mean())
-        return table
 
 
 def as_written(number):

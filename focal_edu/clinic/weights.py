@@ -50,7 +50,10 @@ def explanations(subject, model, said):
 
 def expected(subject, pairs, variant, alpha):
     """Return the weights that a variant, or else the paper, makes of α."""
-    classes, multi_class = subject.labels.classes, subject.task == "multi-class"
+    classes, multi_class = (
+        subject.labels.classes,
+        subject.task == "multi-class",
+    )
     table = rules.table_of(alpha, classes, multi_class, by_class=not pairs)
     rule = variant.rule if variant else rules.paired
     own = rule(alpha, table).numpy()
