@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import leastsq
 
-from . import batches, rules
+from . import batches
 from .calls import Refusal, ask
 from .fit import as_written
 from .fit import fits as fits_of_singles
