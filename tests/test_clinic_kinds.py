@@ -773,6 +773,26 @@ def capped(x, y):
     return sum(terms(x, y)).clamp(max=2).mean()
 
 
+def normalised_mean(x, y, power=2.0, least=1e-6):
+    """Of segmentation libraries: factors over their sum, then a mean."""
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    factor = (1 - torch.exp(-ce)) ** power
+    return (factor * ce / factor.sum().clamp_min(least)).mean()
+
+
+@pytest.mark.parametrize("least", [0, 1e-6])
+@pytest.mark.parametrize(("power", "task"), [(1.0, B), (2.5, L)])
+def test_factors_may_be_divided_by_their_sum_before_a_mean(
+    least, power, task
+):
+    loss = partial(normalised_mean, power=power, least=least)
+    report = examine(loss, task=task)
+    (name,) = report.names
+    assert name.startswith("divided by the sum of the factors"), report
+    assert report.claims.gamma == power
+    assert report.claims.reduction == "mean"
+
+
 @pytest.mark.parametrize(
     ("loss", "task"),
     [

@@ -81,15 +81,11 @@ def models(subject, fit):
     ]
     if fit.order is None:
         orders = [None, named("modulated after reduction"), *orders]
-    averaged = [
-        model
-        for reduction in _reductions(subject)
-        if (model := _averaged(subject, fit, reduction))
-    ]
+    averaged = [_averaged(subject, fit, r) for r in _reductions(subject)]
     tried = [
-        replace(model, order=order)
-        for order, model in product(orders, averaged)
-        if not (order and "factor" in model.hidden)
+        model
+        for order, plain in product(orders, averaged)
+        for model in _in_order(subject, plain, order)
     ]
     if fit.order is None and not fit.pairs:
         tried += [replace(model, alpha=OVERWRITTEN) for model in averaged]
@@ -112,17 +108,22 @@ def _reductions(subject):
 
 def _averaged(subject, fit, reduction):
     """The model, with weights as they are before the average is taken."""
-    model, shares = replace(fit, reduction=reduction), subject.shares
-    if not model.relative:
-        table = fit.table / _share(subject, model)
-    elif shares is not None and shares.shape == fit.table.shape:
-        table = shares / shares.sum(0)  # all that one example hides
-    else:
-        return None
-    model = replace(model, table=table)
-    if "factor" not in model.hidden:
-        return model
-    return _with_hidden_gamma(subject, model) if fit.gamma == 0 else None
+    model = replace(fit, reduction=reduction)
+    return replace(model, table=fit.table / _share(subject, model))
+
+
+def _in_order(subject, model, order):
+    """Yield the model, with what one example does not show of it."""
+    model, shares = replace(model, order=order), subject.shares
+    if model.relative:
+        if shares is None or shares.shape != model.table.shape:
+            return
+        model = replace(model, table=shares / shares.sum(0))
+    if model.focused:
+        yield model
+        return
+    model = _with_hidden_gamma(subject, model)
+    yield from (replace(model, detached=which) for which in (False, True))
 
 
 def _share(subject, model):

@@ -69,7 +69,7 @@ def _tries(model, task, eps):
             for variant in variants_of("probability", task)
             if variant.numbers.keys() == {"eps"}
         ]
-    if model.factor or model.detached or "factor" in model.hidden:
+    if model.factor or model.detached or not model.focused:
         factors = []
     pairs = product([None, *probabilities], [None, *factors])
     tries = [{v.part: v for v in pair if v} for pair in pairs]

@@ -22,6 +22,7 @@ MANY = 12  # sigmoids of classes beyond which they weigh the same
 STALLED = 0.8  # a search that gains less than this has no exact end
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")
+NORMALISED = named("divided by the sum of the factors")
 
 
 def fits(subject):
@@ -143,8 +144,11 @@ class _Singles:
 
     def plainest(self):
         """The models that change neither probability nor factor."""
-        both = self.fit(Model()), *self._inside()
-        return [found for found in both if found]
+        plain = self.fit(Model())
+        if plain and plain.gamma:
+            return [plain]
+        others = self.fit(Model(order=NORMALISED)), *self._inside()
+        return [*filter(None, (plain, *others))]
 
     def _inside(self):
         """Yield those with weights inside p_t, where there are some."""
@@ -166,6 +170,8 @@ class _Singles:
         fixed = self.outputs if fixed is None else fixed
         if draft.order is ENTROPY:
             known = known & (self.x_t > -0.5)  # CE below 1
+        elif draft.order is NORMALISED:  # a small ε beside the factor is none
+            known = known & (self.x_t < 0)
         else:  # where p_t + ε exceeds 1, the loss changes its sign
             signs = np.sign(self.value)
             known = known & (signs == np.median(signs[known]))

@@ -7,6 +7,7 @@ import torch
 
 from . import rules
 from .names import RIGHT, BuiltLoss
+from .names.order import unfocused
 from .names.variant import Variant
 
 SEARCHED = "probability", "factor"  # the parts that have numbers to fit
@@ -44,14 +45,15 @@ class Model:
         return self.order.alone if self.order else rules.each_example
 
     @property
-    def hidden(self):
-        """What the average takes out of one example alone."""
-        return getattr(self.reduction, "hides", ())
+    def focused(self):
+        """Whether one example alone shows the factor."""
+        return self.alone is not unfocused
 
     @property
     def relative(self):
         """Whether the weights are known but for a factor."""
-        return "weights" in self.hidden
+        parts = self.order, self.reduction
+        return any(getattr(part, "relative", False) for part in parts)
 
     @property
     def numbers(self):

@@ -130,5 +130,47 @@ def every_pair(truth, weights, factor, reduce):
     return reduce((weights * factor(pairs) * -pairs.log_p).mean(1))
 
 
+def unfocused(truth, weights, factor, reduce):
+    return reduce(weights * -truth.log_p)
+
+
+@variant(
+    "divided by the sum of the factors",
+    "(1 − p_t)^γ / Σ (1 − p_t)^γ of the batch: normalised focal loss",
+    "the loss keeps cross entropy's size; as examples become easy the "
+    "hard ones get more, and each example moves the others' gradients",
+    seen="segmentation-models-pytorch 0.6.0 and toolbelt, normalized",
+    alone=unfocused,
+)
+def over_factors(truth, weights, factor, reduce):
+    part = factor(truth) / factor(truth).sum()
+    return reduce(weights * part * -truth.log_p)
+
+
+@variant(
+    "divided by the sum of the factors, detached",
+    "(1 − p_t)^γ / Σ (1 − p_t)^γ, the divisor without a gradient",
+    "the loss keeps cross entropy's size; as examples become easy the "
+    "hard ones get more",
+    alone=unfocused,
+)
+def over_factors_detached(truth, weights, factor, reduce):
+    part = factor(truth) / factor(truth).sum().detach()
+    return reduce(weights * part * -truth.log_p)
+
+
+@variant(
+    "divided by the sum of weights and factors",
+    "α_t (1 − p_t)^γ / Σ α_t (1 − p_t)^γ of the batch",
+    "the loss keeps cross entropy's size, α balances within a batch only",
+    alpha=WEIGHTED,
+    alone=unfocused,
+    relative=True,
+)
+def over_weighted_factors(truth, weights, factor, reduce):
+    part = weights * factor(truth)
+    return reduce(part / part.sum() * -truth.log_p)
+
+
 def _of_entropy(ce, factor):
     return (1 - ce) ** factor.keywords["gamma"] * -ce.log()

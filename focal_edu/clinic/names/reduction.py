@@ -1,7 +1,4 @@
-"""Other averages: what becomes of the losses of a batch.
-
-`hides` says what the divisor takes out of one example alone.
-"""
+"""Other averages: what becomes of the losses of a batch."""
 
 from ..rules import mean, one_hot
 from .variant import (
@@ -43,7 +40,7 @@ def mean_over_examples(elements, weights, truth, batch, factor):
     "the loss; a batch of one class ignores α",
     seen="torch.nn.CrossEntropyLoss, weight with mean",
     alpha=WEIGHTED,
-    hides=("weights",),
+    relative=True,
 )
 def mean_over_weights(elements, weights, truth, batch, factor):
     return elements.sum() / weights.sum()
@@ -68,39 +65,6 @@ def over_positives_and_one(elements, weights, truth, batch, factor):
 )
 def mean_over_labels(elements, weights, truth, batch, factor):
     return elements.sum() / batch.classes
-
-
-@variant(
-    "divided by the sum of the factors",
-    "Σ FL / Σ (1 − p_t)^γ: normalised focal loss",
-    "the loss keeps cross entropy's size; as examples become easy the "
-    "hard ones get more, and each example moves the others' gradients",
-    hides=("factor",),
-)
-def over_factors(elements, weights, truth, batch, factor):
-    return elements.sum() / factor(truth).sum()
-
-
-@variant(
-    "divided by the sum of the factors, detached",
-    "Σ FL / Σ (1 − p_t)^γ, the divisor without a gradient",
-    "the loss keeps cross entropy's size; as examples become easy the "
-    "hard ones get more",
-    hides=("factor",),
-)
-def over_factors_detached(elements, weights, truth, batch, factor):
-    return elements.sum() / factor(truth).sum().detach()
-
-
-@variant(
-    "divided by the sum of weights and factors",
-    "Σ FL / Σ α_t (1 − p_t)^γ: normalised focal loss",
-    "the loss keeps cross entropy's size, α balances within a batch only",
-    alpha=WEIGHTED,
-    hides=("weights", "factor"),
-)
-def over_weighted_factors(elements, weights, truth, batch, factor):
-    return elements.sum() / (weights * factor(truth)).sum()
 
 
 @variant(

@@ -26,8 +26,8 @@ class Variant:
     `numbers` are the rule's own, `match` is what must have been measured
     before it is tried. `alpha` lists the kinds of α that it is told apart
     for, `alone` is the order that it cannot be told from on one example,
-    and `hides` names what such an example does not show. `detail` holds
-    what was measured.
+    `relative` says that such an example does not show the weights. `detail`
+    holds what was measured.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Variant:
     alpha: tuple = ANY_ALPHA
     match: str = FITTED
     alone: callable = None
-    hides: tuple = ()
+    relative: bool = False
     numbers: dict = field(default_factory=dict, hash=False)
     detail: str = ""
 
