@@ -252,6 +252,20 @@ def test_no_false_alarm_on_class_weights_in_single_precision(seed):
     assert report.failing == ("half precision works",)
 
 
+@pytest.mark.parametrize("task", ["binary", "multi-label"])
+def test_no_false_alarm_on_targets_in_single_precision(task):
+    """PyTorch rounds the cross entropy, and not the factor, to float32."""
+
+    def loss(x, y):
+        y = y.float()
+        ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+        p_t = torch.where(y > 0, x.sigmoid(), 1 - x.sigmoid())
+        return (alpha_t(y, 0.25) * (1 - p_t) ** 2 * ce).mean()
+
+    report = examine(loss, task=task, gamma=2, alpha=0.25)
+    assert report.conforms, report
+
+
 def test_the_truth_is_the_numpy_reference():
     class FromNumPy(torch.autograd.Function):
         @staticmethod

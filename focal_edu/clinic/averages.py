@@ -133,12 +133,17 @@ def _share(subject, model):
     """
     rows = batches.one_of_each(subject.task, subject.labels, 0.0)
     rows = [*zip(*map(torch.tensor, rows), strict=True)]
-    even = replace(model, order=None, table=np.ones_like(model.table))
+    order = None if model.focused else model.order
+    table = np.ones_like(model.table)
+    even = replace(model, order=order, gamma=0.0, table=table)
     if not model.pairs:
         even = replace(even, probability=None)
     part, whole = (
         [made(x[None], y[None]).sum().item() for x, y in rows]
-        for made in (even.loss(), replace(even, reduction="sum").loss())
+        for made in (
+            even.loss(),
+            replace(even, order=None, reduction="sum").loss(),
+        )
     )
     left = np.array(part) / whole
     if model.pairs:

@@ -23,6 +23,7 @@ from .claims import unset
 from .said import can_have, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
+STEP = 1e-6
 HOPELESS = -500.0
 MOST = 10  # labels of which each is asked about
 COMPANION = 40.0  # the margin of an example that costs nothing
@@ -252,12 +253,29 @@ def meet(loss, form, labels, seed):
         nudged = fresh(loss, form.dtype)
         nudged = ask(nudged, form, one[0] * (1 + nudge), one[1]).gradient
         moved = np.count_nonzero(nudged != first)
-        if moved > 0.9 * np.count_nonzero(first):
+        fine = rtol > 1e-7 or _smooth(loss, form, one)
+        if moved > 0.9 * np.count_nonzero(first) and fine:
             can_be_told = close(nudged, first, 100 * (nudge + rtol))
             break
         rtol, can_be_told = coarser, coarser < 1e-3
     return Subject(
         loss, form, labels, seed, asked, answers, rtol, can_be_told
+    )
+
+
+def _smooth(loss, form, batch):
+    """Whether value and gradient have no steps of single precision."""
+    x, y = batch
+    low, middle, high = (
+        ask(fresh(loss, form.dtype), form, x * (1 + step), y)
+        for step in (-STEP, 0, STEP)
+    )
+    return all(
+        np.abs(b - 2 * a + c).max() <= 1e-8 * np.abs(a).max()
+        for a, b, c in (
+            (middle.value, low.value, high.value),
+            (middle.gradient, low.gradient, high.gradient),
+        )
     )
 
 
