@@ -133,9 +133,8 @@ def _share(subject, model):
     """
     rows = batches.one_of_each(subject.task, subject.labels, 0.0)
     rows = [*zip(*map(torch.tensor, rows), strict=True)]
-    order = None if model.focused else model.order
-    table = np.ones_like(model.table)
-    even = replace(model, order=order, gamma=0.0, table=table)
+    alone = {"order": None} if model.focused else {"gamma": 0.0}
+    even = replace(model, table=np.ones_like(model.table), **alone)
     if not model.pairs:
         even = replace(even, probability=None)
     part, whole = (
