@@ -182,9 +182,10 @@ def _batch_by_batch(subject, fit):
         ]
         average = replace(SET_BY_THE_BATCH, detail=" and ".join(told))
         return [replace(fit, reduction=average, table=np.ones_like(found[0]))]
-    if not close(fit.table / fit.table.sum(), shares[0], 1e-3):
-        fit = replace(fit, table=found[0])
-    divisors = [float(fit.table.sum() / table.sum()) for table in found]
+    whole = found[0] / found[0].sum(0)  # as α and 1 − α, or else 1 for each
+    if np.ptp(whole) < 1e-6:
+        whole = np.ones_like(whole)
+    divisors = [float(whole.sum() / table.sum()) for table in found]
     told = [
         f"{divisor:.4g} for {int((y > 0).sum())} positives of {y.size}"
         for divisor, y in zip(divisors, targets, strict=True)
@@ -194,7 +195,7 @@ def _batch_by_batch(subject, fit):
         return elements.sum() / divisors[0]
 
     average = replace(DIVIDED, detail=", ".join(told), rule=divided)
-    return [replace(fit, reduction=average)]
+    return [replace(fit, reduction=average, table=whole)]
 
 
 def _weights_in(fit, batch, answer):

@@ -69,7 +69,8 @@ def _tries(model, task, eps):
             for variant in variants_of("probability", task)
             if variant.numbers.keys() == {"eps"}
         ]
-    if model.factor or model.detached or not model.focused:
+    known = model.factor or model.detached or not model.focused
+    if known or model.gamma >= 1:  # where a power is as good as another
         factors = []
     pairs = product([None, *probabilities], [None, *factors])
     tries = [{v.part: v for v in pair if v} for pair in pairs]

@@ -19,7 +19,7 @@ from .names import named, variants_of
 from .names.variant import FITTED
 
 MANY = 12  # sigmoids of classes beyond which they weigh the same
-STALLED = 0.8  # a search that gains less than this has no exact end
+STALLED = 0.2  # a search that gains less than this has no exact end
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")
 NORMALISED = named("divided by the sum of the factors")
@@ -210,6 +210,9 @@ class _Singles:
         elif len(numbers) < 2:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
+        if "threshold" in numbers:  # which has one place between margins
+            for threshold in (0.15, 0.35, 0.65, 0.85):
+                yield [2.0, *(numbers | {"threshold": threshold}).values()]
         if "epsilon" in numbers:  # what PolyLoss has for detectors
             yield [2.0, *(numbers | {"epsilon": -1.0}).values()]
 
@@ -353,9 +356,14 @@ class Search:
         return table, part @ table
 
     def neat(self, found):
-        """The numbers as they were probably written, if those do as well."""
-        short = {k: _short(k, x) for k, x in found.numbers.items()}
+        """The numbers as they were probably written, if those do as well.
+
+        A factor that does not help is none.
+        """
         gamma = round(abs(found.gamma), 2) + 0.0
+        plain = replace(found, factor=None, gamma=gamma)
+        found = plain if np.abs(self.weights(plain)[1]).max() < 1 else found
+        short = {k: _short(k, x) for k, x in found.numbers.items()}
         for numbers in (short, found.numbers):
             neat = found.given(gamma, numbers)
             table, off = self.weights(neat)

@@ -130,7 +130,8 @@ class Subject:
     def _accompanied(self, batch, dtype):
         answers = []
         for x, y in zip(*batch, strict=True):
-            other = np.full_like(y, not np.any(y))
+            other = np.zeros_like(y)
+            other.flat[0] = not np.any(y)  # one positive, of several labels
             pair = np.stack([x, COMPANION * (2 * other - 1)])
             both = slice(None if np.any(y) in self.in_need else 1)
             asked = pair[both], np.stack([y, other])[both]

@@ -1,5 +1,7 @@
 """From a table of weights to an α, and names for what α does not explain."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..validate import show
@@ -101,7 +103,8 @@ def _guesses(subject, model, table):
         divisor = model.reduction == "sum" and _whole(first)
         if first < 1 and not divisor and not model.relative:
             name = "both" if model.pairs else "every class"
-            yield float(as_written(first)), named(f"alpha to {name}")
+            own = replace(named(f"alpha to {name}"), detail=f"{first:.4g}")
+            yield float(as_written(first)), own
     elif model.pairs:
         alpha = tuple(as_written(size[1] / size.sum(0)).tolist())
         yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None

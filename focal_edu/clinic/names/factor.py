@@ -1,5 +1,7 @@
 """Other factors: what an example's cross entropy is multiplied by."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -184,5 +186,20 @@ def entropy_added(truth, gamma, share=0.5):
     seen="Sergievskiy & Ponamarev 2019, arXiv:1903.01347",
 )
 def reduced(truth, gamma, threshold=0.5):
-    power = (gamma * (truth.log_q - torch.as_tensor(threshold).log())).exp()
+    return _reduced(truth, gamma, threshold, threshold)
+
+
+@variant(
+    "reduced focal loss, over the rest",
+    "no factor below a threshold of p_t, ((1 − p_t) / (1 − threshold))^γ "
+    "above: without a step",
+    "hard examples are treated as by cross entropy; only easy ones are muted",
+    seen="pytorch-toolbelt losses/functional.py, reduced_threshold",
+)
+def reduced_over_the_rest(truth, gamma, threshold=0.3):
+    return _reduced(truth, gamma, threshold, 1 - threshold)
+
+
+def _reduced(truth, gamma, threshold, divisor):
+    power = (gamma * (truth.log_q - math.log(max(divisor, 1e-9)))).exp()
     return torch.where(truth.log_p.exp() < threshold, 1.0, power)

@@ -111,6 +111,7 @@ DIVIDED = Variant(
     "reduction",
     "the sum divided by a number of its own",
     "the size of loss and gradient is not the one you tune for",
+    relative=True,
 )
 SET_BY_THE_BATCH = Variant(
     "weights set by the batch",
