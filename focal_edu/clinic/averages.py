@@ -69,11 +69,21 @@ def _with_gamma(model, gap, rtol):
     return replace(model, gamma=gamma)
 
 
-def models(subject, fit):
+def models(subject, fit, claimed=None):
     """Return the models, of whole batches, that agree with every answer.
 
-    `fit` is what single examples say.
+    `fit` is what single examples say, `claimed` are weights of several
+    outputs: where these mix, their gradients do not tell their weights.
     """
+    found = _agreeing(subject, fit)
+    if not found and claimed is not None:
+        outputs = claimed / claimed.mean(1, keepdims=True)
+        table = fit.table.mean(1, keepdims=True) * outputs
+        found = _agreeing(subject, replace(fit, table=table))
+    return found or _batch_by_batch(subject, fit)
+
+
+def _agreeing(subject, fit):
     orders = [
         order
         for order in variants_of("order", subject.task)
@@ -89,8 +99,7 @@ def models(subject, fit):
     ]
     if fit.order is None and not fit.pairs:
         tried += [replace(model, alpha=OVERWRITTEN) for model in averaged]
-    found = [model for model in tried if agrees(subject, model)]
-    return found or _batch_by_batch(subject, fit)
+    return [model for model in tried if agrees(subject, model)]
 
 
 def _reductions(subject):

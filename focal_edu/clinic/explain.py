@@ -83,8 +83,11 @@ def _explanations(subject, known, said, found):
     if not subject.can_be_told:
         yield from _as_claimed(subject, known)
         return
+    claimed = None
+    if subject.task == "multi-label" and isinstance(known.alpha, tuple):
+        claimed = weights.expected(subject, True, None, known.alpha)
     for fit in found:
-        for model in models(subject, fit):
+        for model in models(subject, fit, claimed):
             yield _named(subject, model, known, said)
 
 
