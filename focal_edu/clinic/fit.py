@@ -155,11 +155,12 @@ class _Singles:
         weights, classes = self.subject.hopeless_weights, self.batch.classes
         if weights is None or np.allclose(weights, 1, rtol=1e-6):
             return
-        averages = [1]
-        if self.task == "multi-label":  # which may divide what was seen
-            averages += [classes, np.array([[1], [classes]])]
-        for times in averages:
-            yield self.fit(Model(order=INSIDE), weights * times)
+        inside = [weights]
+        if self.task == "multi-label":  # averages divide them, or mix them
+            inside += [weights * classes, weights * [[1], [classes]]]
+            inside += [weights.sum(1, keepdims=True)]
+        for fixed in inside:
+            yield self.fit(Model(order=INSIDE), fixed)
 
     def fit(self, draft, fixed=None):
         """Return the draft with its numbers and weights, or None.
