@@ -9,8 +9,8 @@ lower_loss = Choice(
     {
         "nothing about which network learned more": RIGHT,
         "that focal loss's network learned more": (
-            "A focal loss is below cross entropy for the very same outputs, "
-            "so a lower number is no merit."
+            "From p_t = 0.5 to 0.9 cross entropy falls 6.6 times and focal "
+            "loss 164 times, on one and the same network."
         ),
         "that cross entropy's network learned more": (
             "Then a higher loss would be a merit, and it is no merit either."
@@ -21,7 +21,7 @@ lower_loss = Choice(
     },
     hints=(
         "Would the two losses agree on one and the same network?",
-        "Multiply every cross entropy by 0.25: which network changes?",
+        "Its p_t goes from 0.5 to 0.9: by what factor does each loss fall?",
     ),
     why="The two losses measure with different rulers. For the same outputs "
     "focal loss is always the lower number, and divided by its first value "
