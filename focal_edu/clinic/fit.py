@@ -86,14 +86,16 @@ class _Singles:
     def may_be(self, changes):
         """Whether these variants break what the loss breaks, and no more.
 
-        The numbers of a variant may mend what it breaks.
+        Of classes, the numbers of a variant may mend what it breaks; else
+        they would make it none.
         """
+        firm = self.task != "multi-class"
         broken = zip(*(self._broken_by(v) for v in changes), strict=True)
         for own, others in zip(self.broken, broken, strict=True):
             if own and not any(others):
                 return False
             if not own and any(
-                there and not variant.numbers
+                there and (firm or not variant.numbers)
                 for there, variant in zip(others, changes, strict=True)
             ):
                 return False
