@@ -94,7 +94,7 @@ def pieces(cell, sources):
     ):
         copy.source = source
         if number:
-            copy.id = f"{cell.id}-{number + 1}"
+            copy.id = f"{cell.id}-slide-{number + 1}"
     return copies
 
 
