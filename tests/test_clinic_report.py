@@ -4,6 +4,7 @@ property. Nothing that a loss does escapes as a traceback."""
 import math
 import re
 import warnings
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -408,6 +409,8 @@ def test_a_deviation_that_no_property_sees_is_shown_by_its_example():
     report = examine(clamped, task="multi-class", gamma=2, alpha=None)
     assert report.verdict == "unknown" and not report.failing
     assert f"Fails: at {report.example}." in report.headline
+    elsewhere = replace(report, example=None).headline
+    assert "Fails: at random batches." in elsewhere
 
 
 def test_a_report_reads_the_same_in_text_and_in_a_notebook():

@@ -154,7 +154,8 @@ class Report:
                 return f"Fails: {'; '.join(told)}."
             case "unknown":
                 told = _told(self._holding(*FAILS), "name")[:3]
-                told = "; ".join(told) or f"at {self.example}"
+                where = self.example or "random batches"
+                told = "; ".join(told) or f"at {where}"
                 away = (
                     self.profile.telling(self.facts) if self.profile else ()
                 )
