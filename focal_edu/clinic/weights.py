@@ -99,9 +99,9 @@ def _guesses(subject, model, table):
     yield None, None
     size = np.abs(table)
     first, even = float(size.flat[0]), np.ptp(size) < 1e-6 * size.max()
-    if even and model.pairs and abs(first - 0.5) < 1e-6:
-        yield 0.5, None
     if even:
+        if model.pairs and abs(first - 0.5) < 1e-6:
+            yield 0.5, None
         divisor = model.reduction == "sum" and _whole(first)
         if first < 1 and not divisor and not model.relative:
             name = "both" if model.pairs else "every class"

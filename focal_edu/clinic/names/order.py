@@ -143,8 +143,8 @@ def unfocused(truth, weights, factor, reduce):
     alone=unfocused,
 )
 def over_factors(truth, weights, factor, reduce):
-    part = factor(truth) / factor(truth).sum()
-    return reduce(weights * part * -truth.log_p)
+    part = factor(truth)
+    return reduce(weights * (part / part.sum()) * -truth.log_p)
 
 
 @variant(
@@ -155,8 +155,8 @@ def over_factors(truth, weights, factor, reduce):
     alone=unfocused,
 )
 def over_factors_detached(truth, weights, factor, reduce):
-    part = factor(truth) / factor(truth).sum().detach()
-    return reduce(weights * part * -truth.log_p)
+    part = factor(truth)
+    return reduce(weights * (part / part.sum().detach()) * -truth.log_p)
 
 
 @variant(
