@@ -1,6 +1,9 @@
 """The Triton kernels against the formulas: in Triton's interpreter, or on a
-GPU where there is one."""
+GPU where there is one. They are compiled for a card in any case."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 
 import mpmath
@@ -189,6 +192,77 @@ def test_what_is_ignored_may_hold_no_numbers():
     )
     loss.backward()
     assert loss.isfinite() and (z.grad[1] == 0).all()
+
+
+@every_dtype
+def test_the_largest_logits_there_are(dtype):
+    x = torch.finfo(dtype).max * torch.tensor([1.0, -1.0], device=DEVICE)
+    x = x.to(dtype).requires_grad_()
+    for y in torch.eye(2, device=DEVICE), torch.full((2, 2), 0.5):
+        loss = sigmoid_focal_loss(x.expand(2, 2), y.to(x))
+        (slope,) = torch.autograd.grad(loss, x)
+        assert loss > 1e4 and slope.isfinite().all() and slope.any()
+
+
+COMPILED = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from focal_edu.kernels import triton_kernels
+
+def compiled(kernel, types, warps, **constants):
+    types = dict.fromkeys(kernel.arg_names, "i32") | types
+    types |= dict.fromkeys(constants, "constexpr")
+    places = {kernel.arg_names.index(k): v for k, v in constants.items()}
+    aligned = [
+        i
+        for i, (name, kind) in enumerate(types.items())
+        if kind[0] == "*" or name == "size"
+    ]
+    source = ASTSource(
+        kernel,
+        types,
+        {(i,): value for i, value in places.items()},
+        {(i,): [["tt.divisibility", 16]] for i in aligned},
+    )
+    card = GPUTarget("cuda", 90, 32)
+    return triton.compile(source, card, {"num_warps": warps}).asm
+
+for dtype in "fp32", "bf16", "fp16":
+    numbers = dict.fromkeys(("gamma", "a", "b", "alpha"), "fp32")
+    arrays = {"LOSS": "*fp32", "SLOPE": "*" + dtype}
+    for each in False, True:
+        types = numbers | arrays | {"X": "*" + dtype, "Y": "*fp32"}
+        made = compiled(
+            triton_kernels.sigmoid_kernel,
+            {k: v for k, v in types.items() if k != "alpha"},
+            4, A=None, B=None, UP=None, UP_STEP=0, EACH=each,
+            PRECISE=dtype == "fp32", BLOCK=triton_kernels.BLOCK,
+        )
+        assert made["cubin"] and "ld.global.v4" in made["ptx"]
+    for wide in False, True:
+        types = {"Z": "*" + dtype, "T": "*i64", "ignored": "i64"}
+        made = compiled(
+            triton_kernels.softmax_kernel,
+            {"gamma": "fp32", "alpha": "fp32"} | arrays | types,
+            2, ALPHA=None, UP=None, UP_STEP=0, ROWS=2, CLASSES=1024,
+            WIDE=wide,
+        )
+        assert made["cubin"]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Triton is for Linux")
+def test_they_compile_for_a_card_that_is_not_here(tmp_path):
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COMPILED],
+        env=os.environ
+        | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
 
 
 def test_the_polynomials_are_chebyshevs():

@@ -43,20 +43,26 @@ def log1p_ratio(e, PRECISE: tl.constexpr):
 
 
 @triton.jit
-def near_and_far(x, gamma, PRECISE: tl.constexpr):
-    """Loss and minus slope of the truths with logits |x| and −|x|."""
+def exp(x):
+    """e^x; below float32's normal numbers it is 0."""
+    return tl.exp2(1.4426950408889634 * x)
+
+
+@triton.jit
+def near_and_far(x, PRECISE: tl.constexpr):
+    """p and −log p of the truths with logits |x| and −|x|."""
     size = tl.abs(x)
-    e = tl.exp(-size)
-    large = 1 / (1 + e)
-    small = e * large  # large + small = 1
-    near_ce = e * log1p_ratio(e, PRECISE)  # −log large
-    far_ce = near_ce + size  # −log small
-    bits = 1.4426950408889634 * gamma  # e^γ = 2^bits
-    near_factor = tl.exp2(-bits * far_ce)  # small^γ
-    far_factor = tl.exp2(-bits * near_ce)  # large^γ
-    near_fall = near_factor * (small + gamma * large * near_ce)
-    far_fall = far_factor * (large + gamma * small * far_ce)
-    return near_factor * near_ce, near_fall, far_factor * far_ce, far_fall
+    e = exp(-size)
+    root = tl.rsqrt(1 + e)  # cheaper than a division
+    large = root * root
+    near_ce = e * log1p_ratio(e, PRECISE)
+    return large, near_ce, e * large, near_ce + size  # large + small = 1
+
+
+@triton.jit
+def factor_and_fall(p, ce, q, rest, gamma):
+    """q^γ, with rest = −log q; and minus the slope over it."""
+    return exp(-gamma * rest), q + gamma * p * ce
 
 
 @triton.jit
@@ -95,11 +101,13 @@ def sigmoid_kernel(
     else:
         y = tl.load(Y + first + at, mask=inside, other=0).to(tl.float32)
         yes, no = a * y, b - b * y
-    near, near_fall, far, far_fall = near_and_far(x, gamma, PRECISE)
-    near_weight = tl.where(x < 0, no, yes)
-    far_weight = tl.where(x < 0, yes, no)
-    loss = near_weight * near + far_weight * far
-    slope = far_weight * far_fall - near_weight * near_fall
+    large, near_ce, small, far_ce = near_and_far(x, PRECISE)
+    near, near_fall = factor_and_fall(large, near_ce, small, far_ce, gamma)
+    far, far_fall = factor_and_fall(small, far_ce, large, near_ce, gamma)
+    near *= tl.where(x < 0, no, yes)
+    far *= tl.where(x < 0, yes, no)
+    loss = near * near_ce + far * far_ce
+    slope = far * far_fall - near * near_fall
     slope = tl.where(x < 0, -slope, slope)
     if UP is not None:
         up = tl.load(UP + (first + at) * UP_STEP, mask=inside, other=0)
@@ -113,19 +121,20 @@ def sigmoid_kernel(
 
 
 @triton.jit
-def others(Z, at, classes, t, there):
-    """Logits of some classes in float32; −inf at the true one and outside."""
-    inside = there[:, None] & (at < classes)
+def others(Z, at, classes, t, counts):
+    """Logits of some classes in float32; −inf where they do not count.
+
+    They do not at the true class, outside, and in rows that are ignored.
+    """
+    inside = counts[:, None] & (at < classes)
     z = tl.load(Z + at, mask=inside, other=-float("inf")).to(tl.float32)
     return tl.where(at == t[:, None], -float("inf"), z)
 
 
 @triton.jit
-def store_slopes(SLOPE, z, at, classes, t, kept, there, top, share, fall):
-    """Write −fall at the true class, share × e^(z − top) elsewhere."""
-    slope = share[:, None] * tl.exp(z - top[:, None])
-    slope = tl.where(at == t[:, None], -fall[:, None], slope)
-    slope = tl.where(kept[:, None], slope, 0)
+def store_shares(SLOPE, z, at, classes, there, top, share):
+    """Write share × e^(z − top): 0 at the true class."""
+    slope = share[:, None] * exp(z - top[:, None])
     tl.store(SLOPE + at, slope, mask=there[:, None] & (at < classes))
 
 
@@ -151,45 +160,50 @@ def softmax_kernel(
     there = row < rows
     first = row.to(tl.int64) * classes
     t = tl.load(T + row, mask=there, other=0)
-    kept = t != ignored
-    known = there & (t >= 0) & (t < classes)
+    counts = there & (t != ignored)
+    known = counts & (t >= 0) & (t < classes)
     t = tl.where(known, t, 0).to(tl.int32)
     own = tl.load(Z + first + t, mask=known, other=float("nan"))
     Z += first[:, None]
     at = tl.arange(0, CLASSES)[None, :]
     # the largest of the other logits, and the sum of e^(z − largest)
-    z = others(Z, at, classes, t, there)
-    top = tl.max(z, axis=1)
-    total = tl.sum(tl.exp(z - top[:, None]), axis=1)
+    z = others(Z, at, classes, t, counts)
+    top = tl.where(counts, tl.max(z, axis=1), 0)
+    total = tl.sum(exp(z - top[:, None]), axis=1)
     if WIDE:
         for start in range(CLASSES, classes, CLASSES):
-            more = others(Z, start + at, classes, t, there)
+            more = others(Z, start + at, classes, t, counts)
             higher = tl.maximum(top, tl.max(more, axis=1))
-            total *= tl.exp(top - higher)
-            total += tl.sum(tl.exp(more - higher[:, None]), axis=1)
+            total *= exp(top - higher)
+            total += tl.sum(exp(more - higher[:, None]), axis=1)
             top = higher
     # the margin m of the true class: p_t = σ(m)
     m = own.to(tl.float32) - top - tl.log(total)
-    near, near_fall, far, far_fall = near_and_far(m, gamma, True)
+    large, near_ce, small, far_ce = near_and_far(m, True)
+    p, q = tl.where(m < 0, small, large), tl.where(m < 0, large, small)
+    ce = tl.where(m < 0, far_ce, near_ce)
+    rest = tl.where(m < 0, near_ce, far_ce)
+    factor, fall = factor_and_fall(p, ce, q, rest, gamma)
     weight = alpha + 0 * top
     if ALPHA is not None:
         weight = tl.load(ALPHA + t)
     if UP is not None:
         weight *= tl.load(UP + row * UP_STEP, mask=there, other=0)
-    loss = weight * tl.where(m < 0, far, near)
-    tl.store(LOSS + row, tl.where(kept, loss, 0), mask=there)
+    weight *= factor
+    tl.store(LOSS + row, tl.where(counts, weight * ce, 0), mask=there)
     if SLOPE is not None:
+        OWN = SLOPE + first + t
         SLOPE += first[:, None]
-        fall = weight * tl.where(m < 0, far_fall, near_fall)
-        share = fall / total
-        store_slopes(SLOPE, z, at, classes, t, kept, there, top, share, fall)
+        fall *= weight
+        share = tl.where(counts, fall / total, 0)
+        store_shares(SLOPE, z, at, classes, there, top, share)
         if WIDE:
             for start in range(CLASSES, classes, CLASSES):
                 here = start + at
-                z = others(Z, here, classes, t, there)
-                store_slopes(
-                    SLOPE, z, here, classes, t, kept, there, top, share, fall
-                )
+                z = others(Z, here, classes, t, counts)
+                store_shares(SLOPE, z, here, classes, there, top, share)
+        tl.debug_barrier()  # the true class comes after all
+        tl.store(OWN, -fall, mask=counts)
 
 
 @triton.jit
@@ -254,7 +268,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     classes, examples = z.shape[1 if z.ndim > 1 else 0], t.numel()
     width = min(WIDEST, triton.next_power_of_2(classes))
     losses = z.new_empty(examples, dtype=torch.float32)
-    together = max(1, 1024 // width)
+    together = max(1, min(32, 1024 // width))
     if examples:
         with torch.cuda.device_of(z):
             softmax_kernel[(triton.cdiv(examples, together),)](
@@ -273,7 +287,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
                 ROWS=together,
                 CLASSES=width,
                 WIDE=width < classes,
-                num_warps=min(32, max(4, width // 1024)),
+                num_warps=max(1, width // 1024),
             )
     if slope and z.ndim > 2:
         slopes = slopes.movedim(-1, 1)
