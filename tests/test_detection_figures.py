@@ -113,23 +113,3 @@ def test_the_threshold_slider_counts_what_it_shows():
         assert pixel["ink"] == round(9 * value)
     title = picture.still.axes[0].get_title(loc="left")
     assert title == said[0]
-
-
-def test_cumulative_loss():
-    x_t = np.array([3.0, -1.0, 0.5, 2.0])
-    left, right = figures.cumulative_loss(x_t, x_t + 1).axes
-    for axes, logits in ((left, x_t), (right, x_t + 1)):
-        for gamma in (0, 0.5, 1, 2):
-            fraction, share = {
-                x.get_label(): np.array(x.get_data()) for x in axes.lines
-            }[f"γ = {gamma:g}"]
-            p = 1 / (1 + np.exp(-logits))
-            loss = np.sort((1 - p) ** gamma * -np.log(p))
-            np.testing.assert_allclose(fraction, [0.25, 0.5, 0.75, 1])
-            np.testing.assert_allclose(share, np.cumsum(loss) / loss.sum())
-    circles = [
-        line.get_ydata()[0]
-        for line in right.lines
-        if line.get_marker() == "o" and len(line.get_ydata())
-    ]
-    np.testing.assert_allclose(circles, [0.633, 0.5, 0.286, 0.01])

@@ -208,7 +208,7 @@ def test_the_records_hold_what_lessons_07_and_08_predict():
     assert abs(p_t - asked.truth) < 0.001
 
 
-def test_background_alone_changes_no_digit_s_step():
+def test_background_alone_changes_no_digit_s_gradient():
     """The gradient of a positive, with background beside it and without."""
     torch.manual_seed(0)
     labels = torch.tensor([[3] + [detector.BACKGROUND] * 99])

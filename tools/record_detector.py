@@ -77,7 +77,7 @@ CASES = {  # recipe, size of the scenes, objects in each
         for recipe in [*RIVALS, ("FL", 1, 0.5)]
     ]
     + [(FITTING, 120, 1)],
-    "longer": [(recipe, 80, 2) for recipe in RIVALS],
+    "longer": [(recipe, 80, 2) for recipe in [*RIVALS, ("FL", 1, 0.5)]],
 }
 
 

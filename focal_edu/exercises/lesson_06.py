@@ -160,24 +160,24 @@ def target(iou, closest):
 
 
 normaliser = Choice(
-    "the step that one digit causes, when its scene grows",
+    "the gradient that comes from one digit, with more background",
     {
         "it stays, if the sum is divided by the positives": RIGHT,
         "it stays, if the sum is divided by the anchors": (
-            "A scene of twice the width has four times the anchors, so each "
-            "digit would count a quarter."
+            "More background is more anchors, so each digit of the batch "
+            "would count less."
         ),
         "it stays, if the sum is divided by the pixels": (
             "Pixels grow as anchors do, and the digit would count less and "
             "less."
         ),
         "it stays, whatever the sum is divided by": (
-            "Adam forgives one factor for all; it cannot forgive one that "
-            "changes from batch to batch."
+            "A larger divisor makes every part of the gradient smaller; "
+            "Adam, which forgives a factor, comes after."
         ),
         "it grows, since there are more negatives": (
-            "Negatives add steps of their own; the question is about the one "
-            "that the digit causes."
+            "Negatives add gradients of their own; the question is about "
+            "the one that comes from the digit."
         ),
     },
     hints=(
@@ -258,7 +258,7 @@ def bias_from_counts(positives, anchors, classes):
 
 
 hardest = Choice(
-    "what the hardest negatives of the detector show",
+    "what the hardest negatives away from digits show",
     {
         "empty paper, since there is most of it": (
             "There is most of it, and it is all alike: a few steps are "

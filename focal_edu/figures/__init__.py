@@ -19,7 +19,6 @@ from .clinic import (
 from .cost import time_over_size
 from .detection import (
     crops,
-    cumulative_loss,
     detections_at,
     gap_against_imbalance,
     learning_curves,
@@ -68,7 +67,6 @@ __all__ = [
     "boundaries",
     "calibration_by_gamma",
     "crops",
-    "cumulative_loss",
     "curvature_curves",
     "detections_at",
     "difference_dots",

@@ -3,11 +3,9 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ..reference import sigmoid_focal_loss
 from .style import (
     BLACK,
     BLUE,
-    GAMMA_LOOKS,
     GREY,
     ORANGE,
     PAGE_DPI,
@@ -15,11 +13,6 @@ from .style import (
     lesson_figure,
 )
 from .training import PENS
-
-# Share of the total loss carried by the hardest fifth, read off Figure 4 of
-# Lin et al. 2017: γ, of positives, of negatives.
-FIGURE_4 = ((0, 0.476, 0.367), (0.5, 0.523, 0.5), (1, 0.564, 0.714))
-FIGURE_4 += ((2, 0.631, 0.99),)
 
 
 def _scene(axes, image):
@@ -173,7 +166,7 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     for shift, (name, pen) in enumerate(zip(apart, PENS, strict=False)):
         at = np.array(negatives) * 1.06**shift
         values, of = zip(*apart[name], strict=True)
-        axes.plot(at, values, **pen | {"ls": "", "alpha": 0.3})
+        axes.plot(at, values, **pen | {"ls": "", "alpha": 0.15, "ms": 5})
         mean, error = zip(*((d.mean, d.error) for d in of), strict=True)
         axes.errorbar(at, mean, error, capsize=5, label=name, **pen)
     axes.set(xscale="log", xlabel="negative anchors for each positive")
@@ -207,43 +200,6 @@ def _differences(results, baseline):
         for name, both in apart.items()
     )
     return apart, "; ".join(said)
-
-
-@lesson_figure
-def cumulative_loss(figure, x_t_positives, x_t_negatives):
-    """Return the paper's Figure 4 for the logits x_t of the truth.
-
-    Each panel sorts one class's examples by loss, easiest first, and adds
-    up their share of the class's total, for γ = 0, ½, 1 and 2.
-    """
-    figure.set_size_inches(8, 4)
-    figure.set_dpi(PAGE_DPI)
-    panels = figure.subplots(1, 2, sharey=True)
-    for side, (axes, x_t) in enumerate(
-        zip(panels, (x_t_positives, x_t_negatives), strict=True)
-    ):
-        fraction = np.arange(1, len(x_t) + 1) / len(x_t)
-        for gamma, *shares in FIGURE_4:
-            look = GAMMA_LOOKS[gamma]
-            loss = sigmoid_focal_loss(x_t, np.ones_like(x_t), gamma=gamma)
-            share = np.cumsum(np.sort(loss)) / loss.sum()
-            axes.plot(fraction, share, label=f"γ = {gamma:g}", **look)
-            paper = {"mfc": "white", "mec": look["color"], "ms": 9, "mew": 2}
-            axes.plot(0.8, 1 - shares[side], "o", **paper)
-        axes.plot([], [], "o", mfc="white", mec=BLACK, label="the paper")
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.set_xlabel("part of the examples, easiest first")
-    panels[0].set(title="positives: spread over many")
-    panels[0].set_ylabel("part of the total loss")
-    panels[1].set(title="negatives: the larger γ, the fewer")
-    panels[0].legend(frameon=False)
-    return (
-        "Cumulative share of the total loss against the share of examples, "
-        "easiest first, for gamma 0, 0.5, 1 and 2. Left, positives: the "
-        "four curves lie close. Right, negatives: the larger gamma, the "
-        "longer the curve stays near zero. Hollow circles at 0.8 mark the "
-        "paper's values."
-    )
 
 
 @lesson_figure
