@@ -4,10 +4,12 @@ Here live the meaning of α, the shapes and the reductions. The arithmetic is
 in `kernels`, and what is said of a bad tensor in `validate_tensors`.
 """
 
+import sys
+
 import torch
 from torch import nn
 
-from .kernels import class_margins, sigmoid_focal, softmax_focal
+from .kernels import classes_focal, sigmoid_focal, softmax_focal
 from .validate import (
     TASKS,
     check_alpha,
@@ -23,7 +25,6 @@ from .validate_tensors import (
     check_soft_target,
     class_axis,
     may_look,
-    without,
 )
 
 REDUCTIONS = ("none", "mean", "sum", "mean_positive")
@@ -84,7 +85,7 @@ def sigmoid_focal_loss(
     check_choice("reduction", reduction, REDUCTIONS)
     check_logits(input)
     hard = check_soft_target(input, target, check_values)
-    alpha = _alpha(alpha, input, check_alpha)
+    alpha = _alpha(alpha, input, check_alpha, 1.0)
     alpha = _beside(alpha, input)
     a, b = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
     count = input.numel()
@@ -99,7 +100,6 @@ def sigmoid_focal_loss(
         scale=_scale(reduction, count, input),
         each=reduction == "none",
         hard=hard,
-        dtype=_dtype(input),
     )
 
 
@@ -160,23 +160,18 @@ def softmax_focal_loss(
     soft, ignored = check_class_target(
         input, target, ignore_index, check_values
     )
-    alpha = _alpha(alpha, input, check_class_alpha)
-    each, axis = reduction == "none", class_axis(input)
+    alpha = _alpha(alpha, input, check_class_alpha, sys.float_info.max)
+    each = reduction == "none"
     if soft:
         # every class against all others, weighted by its probability
-        weight = target if alpha is None else target * _beside(alpha, input)
-        z = input.flatten(2) if input.ndim > 2 else input.unsqueeze(-1)
-        scale = _scale(reduction, input.numel() // input.shape[axis], input)
-        loss = sigmoid_focal(
-            class_margins(z),
+        count = input.numel() // input.shape[class_axis(input)]
+        return classes_focal(
+            input,
+            target if alpha is None else target * _beside(alpha, input),
             gamma=gamma,
-            positive=weight.reshape(z.shape),
-            scale=scale,
+            scale=_scale(reduction, count, input),
             each=each,
         )
-        if each:
-            loss = loss.sum(-2).reshape(without(input.shape, axis))
-        return loss.to(_dtype(input) or loss.dtype)
     t, count = target.long(), target.numel()
     if ignored is not None:
         count = (t != ignored).sum()
@@ -188,7 +183,6 @@ def softmax_focal_loss(
         scale=_scale(reduction, count, input),
         each=each,
         ignored=ignored,
-        dtype=_dtype(input),
     )
 
 
@@ -316,19 +310,14 @@ def _scale(reduction, count, input):
     return 1 / count.clamp(min=1).to(dtype)
 
 
-def _dtype(input):
-    """The type of the result: that of `input`, or None for float32 where
-    autocast is on and `input` is of half precision."""
-    if torch.is_autocast_enabled(input.device.type):
-        return None
-    return input.dtype
-
-
-def _alpha(alpha, input, check):
+def _alpha(alpha, input, check, most):
     """None, a number, or a tensor of one weight a class."""
-    axis = class_axis(input)
-    classes = input.shape[axis] if input.ndim else 0
-    if not isinstance(alpha, torch.Tensor) or may_look(alpha):
+    if alpha is None:
+        return None
+    classes = input.shape[class_axis(input)] if input.ndim else 0
+    if not isinstance(alpha, torch.Tensor) or (
+        may_look(alpha) and not _in_range(alpha, classes, most)
+    ):
         checked = check(alpha, classes)
         if not isinstance(checked, tuple):
             return checked
@@ -339,6 +328,14 @@ def _alpha(alpha, input, check):
         )
     dtype = torch.promote_types(input.dtype, torch.float32)
     return torch.as_tensor(alpha, dtype=dtype, device=input.device)
+
+
+def _in_range(alpha, classes, most):
+    """Whether there is no need to look at the weights one by one."""
+    if alpha.shape != (classes,) or not alpha.is_floating_point():
+        return False
+    low, high = torch.aminmax(alpha)
+    return 0 <= low.item() and high.item() <= most
 
 
 def _beside(alpha, input):

@@ -87,6 +87,8 @@ def check_class_alpha(alpha, classes):
 
 def check_integer(name, value, smallest=None):
     """Return `value`, or raise an error that says what it may be."""
+    if type(value) is int and smallest is None:
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"{name} must be an integer, got {type(value).__name__}"
@@ -98,14 +100,14 @@ def check_integer(name, value, smallest=None):
 
 def check_choice(name, value, choices):
     """Return `value`, or say which names the argument may be."""
+    if isinstance(value, str) and value in choices:
+        return value
     allowed = f"one of {', '.join(map(repr, choices))}"
     if not isinstance(value, str):
         raise TypeError(
             f"{name} must be {allowed}, got {type(value).__name__}"
         )
-    if value not in choices:
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
-    return value
+    raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
 def show(value):

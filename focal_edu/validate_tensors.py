@@ -71,10 +71,10 @@ def check_soft_target(input, target, check_values=None):
 
 
 def _all_hard(y):
-    """Whether y² − y = 0 everywhere: all are 0 or 1."""
+    """Whether |y| is the sign of y everywhere: all are 0 or 1."""
     if y.numel() > PART:
         return all(map(_all_hard, y.reshape(-1).split(PART)))
-    return not (y * y).sub_(y).any()
+    return torch.equal(y.sign(), y.abs())
 
 
 def check_class_target(input, target, ignore_index, check_values=None):
@@ -93,20 +93,19 @@ def check_class_target(input, target, ignore_index, check_values=None):
         check_soft_target(input, target, check_values)
         return True, None
     indices = without(input.shape, axis)
-    allowed = (
-        f"integer class indices of shape {tuple(indices)}, or class "
-        f"probabilities of shape {tuple(input.shape)}"
-    )
-    got = f"got {target.dtype} of shape {tuple(target.shape)}"
-    if target.shape == input.shape:
-        got = (
-            f"got {target.dtype} of that shape: use target.float(), or class "
-            f"indices, target.int().argmax({axis})"
+    floating = target.is_floating_point() or target.dtype == torch.bool
+    if floating or target.shape != indices:
+        got = f"got {target.dtype} of shape {tuple(target.shape)}"
+        if target.shape == input.shape:
+            got = (
+                f"got {target.dtype} of that shape: use target.float(), or "
+                f"class indices, target.int().argmax({axis})"
+            )
+        raise (TypeError if floating else ValueError)(
+            f"target must hold integer class indices of shape "
+            f"{tuple(indices)}, or class probabilities of shape "
+            f"{tuple(input.shape)}; {got}"
         )
-    if target.is_floating_point() or target.dtype == torch.bool:
-        raise TypeError(f"target must hold {allowed}; {got}")
-    if target.shape != indices:
-        raise ValueError(f"target must hold {allowed}; {got}")
     if not may_look(target, check_values) or not target.numel():
         return False, ignore_index
     classes = input.shape[axis]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from focal_edu import accuracy, gradients, reference
+from focal_edu.kernels import cpu
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 pytestmark = pytest.mark.slow
@@ -24,16 +25,24 @@ def ours_softmax(z, t, gamma):
     return softmax_focal_loss(z, t, gamma=gamma, reduction="none")
 
 
+def ours_one_hot(z, t, gamma):
+    """Class probabilities, all of them on one class."""
+    y = torch.nn.functional.one_hot(t, z.shape[1]).to(z.dtype)
+    return ours_softmax(z, y, gamma)
+
+
 def checks_of(dtype):
     """Every check of both losses in one accuracy.
 
-    The logits of softmax come all at once, and each size on its own: how
-    they are worked depends on those around them.
+    The logits come all at once, and each size on its own: how they are
+    worked depends on those around them.
     """
-    checks = accuracy.examine_sigmoid(ours_sigmoid, dtype)
+    checks = []
     for sizes in (accuracy.SIZES, *((size,) for size in accuracy.SIZES)):
+        logits = sorted({sign * size for sign in (-1, 1) for size in sizes})
+        checks += accuracy.examine_sigmoid(ours_sigmoid, dtype, logits=logits)
         checks += accuracy.examine_softmax(ours_softmax, dtype, sizes=sizes)
-    return checks
+    return checks + accuracy.examine_softmax(ours_one_hot, dtype)
 
 
 def count_checks():
@@ -46,8 +55,10 @@ def count_checks():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("small", (cpu.SMALL, 0), ids=["arrays", "tensors"])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_no_check_fails(dtype):
+def test_no_check_fails(dtype, small, monkeypatch):
+    monkeypatch.setattr(cpu, "SMALL", small)
     checks = checks_of(dtype)
     assert len(checks) > 15_000
     assert [check for check in checks if check.outcome != "right"] == []
@@ -74,6 +85,29 @@ def test_many_classes_in_float32(classes, scale):
             torch.testing.assert_close(
                 ours.double(), torch.from_numpy(known), rtol=1e-5, atol=tiny
             )
+
+
+@pytest.mark.parametrize("small", (cpu.SMALL, 0), ids=["arrays", "tensors"])
+@pytest.mark.parametrize("size", (20, 80, 1e4))
+def test_soft_targets_share_out_the_loss(size, small, monkeypatch):
+    """Linear in y; slopes that cancel, within rounding of the larger."""
+    monkeypatch.setattr(cpu, "SMALL", small)
+    x = torch.linspace(-size, size, 101)
+    for gamma in accuracy.GAMMAS:
+        parts = []
+        for y in (1.0, 0.0):
+            leaf = x.double().requires_grad_()
+            loss = ours_sigmoid(leaf, torch.full_like(leaf, y), gamma)
+            parts += loss, torch.autograd.grad(loss.sum(), leaf)[0]
+        leaf = x.clone().requires_grad_()
+        loss = ours_sigmoid(leaf, torch.full_like(x, 0.25), gamma)
+        (slope,) = torch.autograd.grad(loss.sum(), leaf)
+        for ours, yes, no in zip(
+            (loss, slope), parts[:2], parts[2:], strict=True
+        ):
+            off = (ours - 0.25 * yes - 0.75 * no).abs()
+            largest = 0.25 * yes.abs() + 0.75 * no.abs()
+            assert (off <= 1e-5 * largest + 1e-37).all(), gamma
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)

@@ -3,11 +3,10 @@
 `formulas` is what to read: loss, slope and curvature in closed form.
 `pairs` makes autograd functions of them, forward and backward side by side.
 `fused` works out the loss and its slope in one call: on a CPU by `cpu`, in
-pieces that stay in its cache; on a GPU by `triton_kernels`, in one pass
-over its memory.
+pieces that stay in its cache, small batches by NumPy; on a GPU by
+`triton_kernels`, in one pass over its memory.
 """
 
-from .fused import sigmoid_focal, softmax_focal
-from .pairs import class_margins
+from .fused import classes_focal, sigmoid_focal, softmax_focal
 
-__all__ = ["class_margins", "sigmoid_focal", "softmax_focal"]
+__all__ = ["classes_focal", "sigmoid_focal", "softmax_focal"]

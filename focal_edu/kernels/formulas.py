@@ -20,10 +20,11 @@ from torch.nn import functional as F
 
 
 class Truth(NamedTuple):
-    """What loss and slope need to know of the truth."""
+    """What loss, slope and curvature need to know of the truth."""
 
     ce: torch.Tensor  # −log p
-    q: torch.Tensor  # 1 − p
+    p: torch.Tensor
+    q: torch.Tensor  # 1 − p, which as a difference would lose its digits
     factor: torch.Tensor  # q^γ
 
 
@@ -33,20 +34,10 @@ def truth(n, gamma):
     softplus is log(1 + e^n) below its threshold and n above: at PyTorch's
     threshold of 20 that loses digits of float64, at 40 it does not.
     """
-    q = torch.sigmoid(n)
-    return Truth(F.softplus(n, threshold=40.0), q, q**gamma)
-
-
-def both(x, gamma):
-    """Return the `Truth` of logit x and that of −x, from one exponential."""
-    e = torch.exp(-x.abs())
-    large, tail, low = 1 / (1 + e), torch.log1p(e), x < 0
-    small = e * large
-    p, q = torch.where(low, small, large), torch.where(low, large, small)
-    return (
-        Truth(tail - x.clamp(max=0), q, q**gamma),
-        Truth(tail + x.clamp(min=0), p, p**gamma),
-    )
+    ce, q = F.softplus(n, threshold=40.0), torch.sigmoid(n)
+    # σ(−n) in two factors keeps what e^n is too large for
+    p = torch.exp(-n.clamp(min=0)) * torch.sigmoid(n.abs())
+    return Truth(ce, p, q, q**gamma)
 
 
 def loss(truth):
@@ -56,14 +47,13 @@ def loss(truth):
 
 def slope(truth, gamma):
     """Return FL′."""
-    ce, q, factor = truth
-    return -factor * (q + gamma * (1 - q) * ce)
+    ce, p, q, factor = truth
+    return -factor * (q + gamma * p * ce)
 
 
-def curvature(truth, n, gamma):
-    """Return FL″, with p = σ(−n): 1 − q would have lost its digits."""
-    ce, q, factor = truth
-    p = torch.exp(-n.clamp(min=0)) * torch.sigmoid(n.abs())
+def curvature(truth, gamma):
+    """Return FL″."""
+    ce, p, q, factor = truth
     return factor * p * ((1 + 2 * gamma) * q - gamma * (q - gamma * p) * ce)
 
 
@@ -74,18 +64,11 @@ def margin(z, t, dim):
     largest). z_t − logsumexp(z) is log p_t on paper; in floats it has lost
     its digits where p_t nears 1.
     """
-    top, total, _ = others(z, t, dim)
+    others = without(z, t, dim)
+    top = others.amax(dim, keepdim=True)
+    total = others.sub_(top).exp_().sum(dim, keepdim=True)
     own = z.gather(dim, t.unsqueeze(dim))
     return own - top - total.log(), top, total
-
-
-def others(z, t, dim):
-    """Return the largest z_j with j ≠ t, the sum of exp(z_j − largest), and
-    its terms, 0 at the true class."""
-    z = without(z, t, dim)
-    top = z.amax(dim, keepdim=True)
-    e = z.sub_(top).exp_()
-    return top, e.sum(dim, keepdim=True), e
 
 
 def without(z, t, dim):

@@ -14,12 +14,9 @@ import torch
 from torch.autograd import Function
 
 from . import cpu, pairs
+from .pairs import class_margins
 
 FUSED_ON_CUDA = (torch.float32, torch.bfloat16, torch.float16)
-PAIRS = {
-    "sigmoid": (pairs.sigmoid_each, pairs.sigmoid_gradient),
-    "softmax": (pairs.softmax_each, pairs.softmax_gradient),
-}
 
 
 def sigmoid_focal(
@@ -32,7 +29,6 @@ def sigmoid_focal(
     scale=1.0,
     each=False,
     hard=False,
-    dtype=None,
 ):
     """Return a y f(x) + b (1−y) f(−x) of each element, or the scaled sum.
 
@@ -46,12 +42,11 @@ def sigmoid_focal(
         Whether the loss of each element is returned, or the sum.
     hard : bool
         Whether every y is known to be 0 or 1.
-    dtype : torch.dtype, optional
-        Of the result; by default float32 where `x` is of half precision.
 
     Returns
     -------
-    tensor
+    tensor, in the type of `x`; where autocast is on and that is a half
+    precision, in float32
 
     Notes
     -----
@@ -62,7 +57,8 @@ def sigmoid_focal(
     if not each and isinstance(scale, float):
         positive, negative, scale = positive * scale, negative * scale, None
     settings = x, y, positive, negative, gamma
-    return _fused("sigmoid", settings, scale, each, dtype, hard=hard)
+    how = {"hard": hard}
+    return _fused("sigmoid", pairs.sigmoid_each, settings, scale, each, how)
 
 
 def softmax_focal(
@@ -74,7 +70,6 @@ def softmax_focal(
     scale=1.0,
     each=False,
     ignored=None,
-    dtype=None,
 ):
     """Return α_t f(m_t), m_t the margin, of each example, or the scaled sum.
 
@@ -86,56 +81,93 @@ def softmax_focal(
         Class indices.
     gamma : float, >= 0
     alpha : float, or tensor of C weights
-    scale, each, dtype
+    scale, each
         As in `sigmoid_focal`.
     ignored : int, optional
         A class index whose examples have loss 0.
 
     Returns
     -------
-    tensor
+    tensor, of the type of that of `sigmoid_focal`
     """
     if not each and isinstance(scale, float):
         alpha, scale = alpha * scale, None
     settings = z, t, alpha, gamma, ignored
-    return _fused("softmax", settings, scale, each, dtype)
+    return _fused("softmax", pairs.softmax_each, settings, scale, each, {})
 
 
-def _fused(name, settings, scale, each, dtype, **how):
-    engine, (each_of, gradient) = engine_for(*settings), PAIRS[name]
-    if engine is None:
+def classes_focal(z, w, *, gamma, scale=1.0, each=False):
+    """Return Σ_k w_k f(m_k), m_k the margin of class k, of each example, or
+    the scaled sum.
+
+    Parameters
+    ----------
+    z, w : tensors, shape (C,), (N, C) or (N, C, d1, ...), C >= 2
+        Logits and weights.
+    gamma, scale, each
+        As in `sigmoid_focal`.
+
+    Returns
+    -------
+    tensor, of the type of that of `sigmoid_focal`
+    """
+    weight = 1.0
+    if not each and isinstance(scale, float):
+        weight, scale = scale, None
+    settings = z, w, weight, gamma
+    return _fused("classes", _classes_each, settings, scale, each, {})
+
+
+def _classes_each(z, w, a, gamma):
+    examples = z.flatten(2) if z.ndim > 2 else z.unsqueeze(-1)
+    losses = sigmoid_focal(
+        class_margins(examples),
+        gamma=gamma,
+        positive=a * w.reshape(examples.shape),
+        each=True,
+    )
+    return losses.sum(-2).reshape(z.select(min(1, z.ndim - 1), 0).shape)
+
+
+def _fused(name, each_of, settings, scale, each, how):
+    x, engine = settings[0], engine_for(*settings)
+    work = getattr(engine, name, None)
+    if work is None:
         losses = each_of(*settings)
         losses = losses if each else _scaled(losses.sum(), scale)
     else:
-        work = partial(getattr(engine, name), each=each, **how)
-        parts = engine, work, gradient, _keeps_slope(settings[0])
+        parts = engine, partial(work, each=each, **how), each_of
         losses = _Fused.apply(*settings, None if each else scale, parts)
-    return losses if dtype is None else losses.to(dtype)
+    if losses.dtype == x.dtype or torch.is_autocast_enabled(x.device.type):
+        return losses
+    return losses.to(x.dtype)
 
 
 class _Fused(Function):
     """The loss of an engine, and its slope along the first argument."""
 
     @staticmethod
-    def forward(ctx, *arguments):
+    def forward(ctx, x, *arguments):
         *settings, scale, ctx.parts = arguments
-        _, work, _, keep = ctx.parts
-        loss, slope = work(*settings, up=scale, slope=keep)
+        # float16 holds no slope that is not scaled up yet
+        keep = x.requires_grad and x.dtype != torch.float16
+        loss, slope = ctx.parts[1](x, *settings, up=scale, slope=keep)
         ctx.spent = False
-        pairs.save(ctx, *settings, scale, slope)
+        pairs.save(ctx, x, *settings, scale, slope)
         return loss
 
     @staticmethod
     def backward(ctx, g):
         *settings, scale, slope = pairs.saved(ctx)
-        return _backward(ctx, g, settings, scale, slope), *(None,) * 6
+        nothing = (None,) * (len(settings) + 1)
+        return _slope(ctx, g, settings, scale, slope), *nothing
 
 
-def _backward(ctx, g, settings, scale, slope):
+def _slope(ctx, g, settings, scale, slope):
     """g times the slope: differentiable, kept, or worked out again."""
-    engine, work, gradient, _ = ctx.parts
+    engine, work, each_of = ctx.parts
     if torch.is_grad_enabled() or not has_memory(g):
-        return gradient(_scaled(g, scale), *settings)
+        return pairs.with_slope(each_of, _scaled(g, scale), *settings)[1]
     if slope is None or ctx.spent:
         return work(*settings, up=_scaled(g, scale), slope=True)[1]
     ctx.spent = engine.IN_PLACE
@@ -177,11 +209,6 @@ def has_memory(tensor):
     except RuntimeError:
         return False
     return True
-
-
-def _keeps_slope(x):
-    wanted = x.requires_grad and torch.is_grad_enabled()
-    return wanted and x.dtype != torch.float16
 
 
 def _scaled(value, scale):

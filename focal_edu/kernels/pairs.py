@@ -29,11 +29,6 @@ def sigmoid_each(x, y=None, a=1.0, b=1.0, gamma=2.0):
     return _Sigmoid.apply(x, y, a, b, gamma)
 
 
-def sigmoid_gradient(g, x, y, a, b, gamma):
-    """Return g times the slope of `sigmoid_each`, g one number or each."""
-    return _SigmoidGradient.apply(g.expand(x.shape), x, y, a, b, gamma)
-
-
 def softmax_each(z, t, alpha, gamma, ignored=None):
     """Return α_t f(m_t), with m_t the margin, of each example.
 
@@ -57,14 +52,19 @@ def softmax_each(z, t, alpha, gamma, ignored=None):
     return sigmoid_each(m, None, weight, gamma=gamma).reshape(t.shape)
 
 
-def softmax_gradient(g, z, t, alpha, gamma, ignored):
-    """Return g times the slope of `softmax_each`, g one number or each."""
-    examples, truths, weight = _examples(z, t, alpha, ignored)
-    m, *parts = _Margin.apply(examples, truths)
-    g = g.expand(t.shape).reshape(m.shape)
-    g = sigmoid_gradient(g, m, None, weight, 1.0, gamma)
-    g = _MarginGradient.apply(g, examples, truths, *parts)
-    return g.reshape(z.shape)
+def with_slope(each_of, g, x, *settings):
+    """Return the losses of `each_of`, and g times their slope along `x`:
+    differentiable where gradients are wanted.
+
+    `g` is one number or one each, or None for 1.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x if again else x.detach().requires_grad_()
+        losses = each_of(x, *settings)
+    g = torch.ones_like(losses) if g is None else g.expand(losses.shape)
+    (slope,) = torch.autograd.grad(losses, x, g, create_graph=again)
+    return losses, slope
 
 
 def _examples(z, t, alpha, ignored):
@@ -78,6 +78,7 @@ def _examples(z, t, alpha, ignored):
         return z, t, alpha if isinstance(alpha, float) else alpha[t]
     kept = t != ignored
     t, z = t.where(kept, 0), z.where(kept.unsqueeze(-2), 0)
+    kept = kept.to(working(z.dtype))
     return z, t, kept * (alpha if isinstance(alpha, float) else alpha[t])
 
 
@@ -138,7 +139,7 @@ class _Sigmoid(Pair):
     def forward(x, y, a, b, gamma):
         return sum(
             weight * formulas.loss(truth)
-            for truth, _, _, weight in _sides(x, y, a, b, gamma)
+            for truth, _, weight in _sides(x, y, a, b, gamma)
         )
 
     @staticmethod
@@ -157,7 +158,7 @@ class _SigmoidGradient(Pair):
     def forward(g, x, y, a, b, gamma):
         slopes = [
             sign * weight * formulas.slope(truth, gamma)
-            for truth, _, sign, weight in _sides(x, y, a, b, gamma)
+            for truth, sign, weight in _sides(x, y, a, b, gamma)
         ]
         return (g * sum(slopes)).to(x.dtype)
 
@@ -171,25 +172,24 @@ class _SigmoidGradient(Pair):
         v = v.to(g.dtype)
         along_g = _SigmoidGradient.apply(v, x, *others)
         bends = [
-            weight * formulas.curvature(truth, n, others[-1])
-            for truth, n, _, weight in _sides(x, *others)
+            weight * formulas.curvature(truth, others[-1])
+            for truth, _, weight in _sides(x, *others)
         ]
         along_x = (v * g * sum(bends)).to(x.dtype)
         return along_g.to(g.dtype), along_x, *(None,) * 4
 
 
 def _sides(x, y, a, b, gamma):
-    """The truths that count: each with n, d(−n)/dx and its weight."""
+    """The truths that count: each with d(−n)/dx and its weight."""
     x = x.to(working(x.dtype))
     if y is None:
-        return [(formulas.truth(-x, gamma), -x, 1.0, a)]
+        return [(formulas.truth(-x, gamma), 1.0, a)]
     y, soft = y.to(x.dtype), y.is_floating_point()
     if not soft:
         sign, weight = 2 * y - 1, a * y + b * (1 - y)
-        n = -sign * x
-        return [(formulas.truth(n, gamma), n, sign, weight)]
-    yes, no = formulas.both(x, gamma)
-    return [(yes, -x, 1.0, a * y), (no, x, -1.0, b * (1 - y))]
+        return [(formulas.truth(-sign * x, gamma), sign, weight)]
+    yes, no = formulas.truth(-x, gamma), formulas.truth(x, gamma)
+    return [(yes, 1.0, a * y), (no, -1.0, b * (1 - y))]
 
 
 class _Margin(Pair):

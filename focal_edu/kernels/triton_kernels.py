@@ -1,9 +1,9 @@
 """Losses and slopes together on a GPU, in one pass over its memory.
 
 A program of a kernel takes one block of numbers from memory into registers,
-works out loss and slope there, and writes back what is wanted. The formulas
-are those of `formulas.both`: one exponential, e = exp(−|x|), serves a truth
-with logit |x| ("near", where the model is right) and one with −|x| ("far").
+works out loss and slope there, and writes back what is wanted. Of the
+formulas in `formulas`, one exponential, e = exp(−|x|), serves a truth with
+logit |x| ("near", where the model is right) and one with −|x| ("far").
 """
 
 import torch
