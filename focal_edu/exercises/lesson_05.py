@@ -338,7 +338,7 @@ def mean_and_error(these, those):
 
 
 costs_most = Choice(
-    "the mistake that costs the most",
+    "which of four mistakes costs the most",
     {
         "p_t detached": (
             "Its factor still silences the easy examples, only with a "

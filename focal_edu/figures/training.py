@@ -156,7 +156,7 @@ def difference_dots(
             flat = values.ravel()
             axes.plot(
                 flat,
-                row + 0.28 + 0 * flat,
+                row + 0.26 + 0 * flat,
                 "|",
                 color=GREY,
                 ms=9,
@@ -166,13 +166,13 @@ def difference_dots(
             )
             values = values.mean(axis=1)
         for place, digit in enumerate(np.argsort(values)):
-            at = row - 0.12 - 0.17 * (place % 2)  # neighbours apart
+            at = row - 0.08 - 0.2 * (place % 3)  # neighbours apart
             mark = {"marker": f"${digit}$", "ms": 9, "color": BLUE}
             axes.plot(values[digit], at, **mark)
         error = values.std(ddof=1) / np.sqrt(len(values))
         axes.errorbar(
             values.mean(),
-            row + 0.08,
+            row + 0.12,
             xerr=error,
             fmt="D",
             ms=7,
@@ -181,7 +181,7 @@ def difference_dots(
             label=name,
         )
     axes.set_yticks(range(len(differences)), list(differences))
-    axes.set_ylim(len(differences) - 0.5, -0.5)
+    axes.set_ylim(len(differences) - 0.5, -0.65)
     axes.set(xlabel=what, title=title, xlim=frame)
     return (
         "For each of "
