@@ -20,9 +20,11 @@ from .digits import rare_digit_runs
 from .pytorch import sigmoid_focal_loss
 from .training import (
     SGD,
+    TOLERANCE,
     Parts,
     Perceptrons,
     batches,
+    every,
     prevalence_weights,
     train,
     tune,
@@ -33,7 +35,6 @@ SIZE = 64  # images in a batch
 HIDDEN = 16
 RATES = (0.01, 0.03, 0.1, 0.3)
 STEPS = (100, 200, 400, 800, 1600, 3200, 6400)
-TOLERANCE = 0.002  # of AP, which creeps on for as long as one trains
 
 # What is tried for each loss, beside rate and steps. With α = 0.5 both
 # classes weigh alike. A "level" is the p at which a negative's factor is α.
@@ -354,14 +355,6 @@ def verdict(logits, truth):
         "found": 100 * (called & truth).sum(-1) / truth.sum(-1),
         "alarms": 100 * (called & ~truth).sum(-1) / (~truth).sum(-1),
     }
-
-
-def every(grid):
-    """Return the settings of a grid, a dict each."""
-    return [
-        dict(zip(grid, values, strict=True))
-        for values in product(*grid.values())
-    ]
 
 
 def settings_of(grids):

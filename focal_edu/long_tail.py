@@ -10,12 +10,15 @@ from torch.nn import functional as F
 from .digits import long_tail
 from .pytorch import softmax_focal_loss
 from .relatives import class_balanced_weights
-from .training import Perceptrons, batches, side_by_side, train
+from .training import Perceptrons, batches, every, side_by_side, train
 
-STEPS = (50, 100, 200, 400, 800)
-RATES = (0.001, 0.003, 0.01, 0.03)
-GAMMAS = (0.5, 1, 2, 4)
-BETAS = (0.9, 0.97, 0.99, 0.999)
+STEPS = tuple(25 * 2**k for k in range(10))  # to 12 800
+# Rates, and how much sooner each is done than the lowest.
+RATES = {0.0005: 1, 0.002: 2, 0.008: 4, 0.03: 8, 0.1: 16}
+TOLERANCE = 0.005  # of a score, which creeps on for as long as one trains
+GAMMAS = (0.1, 0.25, 0.5, 1, 2)  # at 0 it is cross entropy
+BETAS = (0.99, 0.999, 0.9999)  # at 1 the weights are 1/n
+MARGINS = (16, 32, 64, 128, 256, 512)
 TAUS = (0.5, 1, 1.5, 2, 3)
 
 
@@ -65,15 +68,15 @@ RECIPES = {
     "CE": Recipe(cross_entropy),
     "FL": Recipe(focal, {"gamma": GAMMAS}),
     "weights 1/n": Recipe(weighted),
-    "weights, effective n": Recipe(
-        effective, {"beta": (0.9, 0.97, 0.99, 0.999)}
-    ),
+    "weights, effective n": Recipe(effective, {"beta": BETAS}),
     "FL, weights 1/n": Recipe(weighted, {"gamma": GAMMAS}),
     "oversampling": Recipe(cross_entropy, oversampled=True),
-    "LDAM": Recipe(ldam, {"margin": (2, 4, 8, 16)}),
+    "LDAM": Recipe(ldam, {"margin": MARGINS}),
     "logit adjustment": Recipe(logit_adjusted, {"tau": TAUS}),
     "CE, shifted after": Recipe(
-        lambda *a, tau: cross_entropy(*a), {"tau": TAUS}, shifted_after=True
+        lambda *a, tau: cross_entropy(*a),
+        {"tau": (*TAUS, 4, 6)},
+        shifted_after=True,
     ),
 }
 
@@ -83,23 +86,26 @@ def draws(factor, seeds):
     return side_by_side(long_tail(factor, seed=seed) for seed in seeds)
 
 
-def fit(name, part, seeds, *, rate, steps=STEPS, **settings):
-    """Train a network a draw, and yield (step, predict) at each of `steps`.
+def fit(name, part, seeds, *, rate, steps, **grid):
+    """Yield (step, predict) at `steps`: a network a draw and setting.
 
-    ``predict(images)`` are logits, (seeds, N, 10).
+    ``predict(images)`` are logits: (seeds, N, 10) a setting.
     """
-    recipe = RECIPES[name]
+    recipe, settings = RECIPES[name], every(grid)
     counts = part[1][0].bincount().numpy()
-    shift = settings["tau"] if recipe.shifted_after else 0.0
-    model = Perceptrons(seeds, 64, hidden=64, outputs=10)
+    copies = 1 if recipe.shifted_after else len(settings)
+    model = Perceptrons(seeds, 64, hidden=64, outputs=10, copies=copies)
 
     def loss(logits, targets):
-        logits, targets = logits.flatten(0, 1), targets.flatten()
-        return recipe.loss(logits, targets, counts, **settings)
+        known = targets.flatten(), counts
+        each = zip(_apart(logits, copies), settings, strict=False)
+        return sum(recipe.loss(z, *known, **s).sum() for z, s in each)
 
     @torch.no_grad()
     def predict(images):
-        return model(images) - shift * _log_prior(counts)
+        logits = _apart(model(images), copies).unflatten(1, (len(seeds), -1))
+        shifts = _shifts(settings, counts) if recipe.shifted_after else 0.0
+        return (logits - shifts).squeeze(0)
 
     part = _oversampled(*part) if recipe.oversampled else part
     stream = batches(*part, 64, seeds)
@@ -108,32 +114,57 @@ def fit(name, part, seeds, *, rate, steps=STEPS, **settings):
 
 
 def accuracies(logits, labels):
-    """Return the accuracy of each network on each class, (seeds, 10)."""
-    right = (logits.argmax(-1) == labels).float()
-    return torch.stack(
-        [right[:, labels[0] == k].mean(1) for k in labels[0].unique()], 1
-    )
+    """Return the accuracy of each network on each class, (…, seeds, 10)."""
+    return _by_class((logits.argmax(-1) == labels).float(), labels)
 
 
 def mean_p_t(logits, labels):
     """Return the mean probability of the truth, a class, (seeds, 10)."""
     p_t = logits.softmax(-1).gather(-1, labels[..., None])[..., 0]
-    return torch.stack(
-        [p_t[:, labels[0] == k].mean(1) for k in labels[0].unique()], 1
-    )
+    return _by_class(p_t, labels)
 
 
-def trial(name, seeds):
-    """Return what `tune` calls for a recipe: balanced accuracy by steps."""
+def trial(name, seeds, longest):
+    """Return what `tune` calls for a recipe: balanced accuracy by steps.
 
-    def balanced_accuracy(train, validation, **settings):
+    The lowest rate is tried for as many as `longest` steps. The first call
+    at a rate trains all settings of the recipe's grid.
+    """
+    grid, seen = RECIPES[name].grid, {}
+
+    def trained(part, validation, rate):
         images, labels = validation
-        return {
-            step: accuracies(predict(images), labels).mean()
-            for step, predict in fit(name, train, seeds, **settings)
-        }
+        steps = [s for s in STEPS if s <= longest / RATES[rate]]
+        for step, predict in fit(
+            name, part, seeds, rate=rate, steps=steps, **grid
+        ):
+            found = accuracies(predict(images), labels)
+            yield step, found.view(-1, len(seeds) * 10).mean(1)
+
+    def balanced_accuracy(part, validation, rate, **setting):
+        if rate not in seen:
+            seen[rate] = dict(trained(part, validation, rate))
+        place = every(grid).index(setting)
+        return {step: found[place] for step, found in seen[rate].items()}
 
     return balanced_accuracy
+
+
+def _apart(logits, copies):
+    """(seeds, copies, N, 10) or (seeds, N, 10) -> (copies, seeds · N, 10)."""
+    logits = logits.view(len(logits), copies, -1, 10)
+    return logits.transpose(0, 1).flatten(1, 2)
+
+
+def _shifts(settings, counts):
+    taus = torch.tensor([float(setting["tau"]) for setting in settings])
+    return taus[:, None, None, None] * _log_prior(counts)
+
+
+def _by_class(values, labels):
+    return torch.stack(
+        [values[..., labels[0] == k].mean(-1) for k in labels[0].unique()], -1
+    )
 
 
 def _oversampled(images, labels):

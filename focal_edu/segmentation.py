@@ -7,9 +7,10 @@ from .digits import digit_masks
 from .pytorch import sigmoid_focal_loss
 from .training import Perceptrons, batches, side_by_side, train
 
-STEPS = (50, 100, 200, 400)
-RATES = (0.003, 0.01, 0.03, 0.1)
+STEPS = (50, 100, 200, 400, 800, 1600, 3200)
+RATES = (0.001, 0.003, 0.01, 0.03)
 ALPHAS = (0.25, 0.5, 0.75, 0.9)
+GAMMAS = (1, 2, 4)
 
 
 def cross_entropy(logits, masks, *, alpha=None):
@@ -49,7 +50,7 @@ def focal_and_dice(logits, masks, *, weight):
 RECIPES = {
     "CE": (cross_entropy, {}),
     "CE, α": (cross_entropy, {"alpha": ALPHAS}),
-    "FL, α": (focal, {"alpha": ALPHAS}),
+    "FL, α and γ": (focal, {"alpha": ALPHAS, "gamma": GAMMAS}),
     "Dice": (dice, {}),
     "Dice, canvas by canvas": (dice_each, {}),
     "FL + Dice": (focal_and_dice, {"weight": (1, 3, 10, 30, 100)}),

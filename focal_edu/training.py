@@ -129,6 +129,9 @@ def side_by_side(draws):
     )
 
 
+TOLERANCE = 0.002  # of a score that creeps on for as long as one trains
+
+
 class Tuned(NamedTuple):
     """What `tune` tried: settings, number of steps and score of each row."""
 
@@ -213,14 +216,21 @@ def tune(trial, parts, *, tolerance=0.0, **grid):
     """
     check_apart(parts)
     rows = []
-    for values in product(*grid.values()):
-        settings = dict(zip(grid, values, strict=True))
+    for settings in every(grid):
         scores = trial(parts.train, parts.validation, **settings)
         rows += [
             settings | {"steps": steps, "score": float(score)}
             for steps, score in scores.items()
         ]
     return Tuned(rows, tolerance)
+
+
+def every(grid):
+    """Return the settings of a grid, a dict each."""
+    return [
+        dict(zip(grid, values, strict=True))
+        for values in product(*grid.values())
+    ]
 
 
 def check_apart(parts):

@@ -8,6 +8,7 @@ import torch
 from focal_edu import digits, relatives
 from focal_edu import long_tail as tail
 from focal_edu import segmentation as sg
+from focal_edu.training import every
 
 
 def rows_of(images):
@@ -113,7 +114,7 @@ def test_oversampling_makes_classes_as_large():
 def test_a_shift_after_training_moves_predictions_to_the_tail():
     parts = tail.draws(50, (0,))
     logits = {}
-    for name, settings in (("CE", {}), ("CE, shifted after", {"tau": 1.0})):
+    for name, settings in (("CE", {}), ("CE, shifted after", {"tau": (1,)})):
         run = tail.fit(
             name, parts.train, (0,), rate=0.01, steps=(20,), **settings
         )
@@ -121,3 +122,34 @@ def test_a_shift_after_training_moves_predictions_to_the_tail():
     prior = torch.tensor(digits.long_tail_counts(50) / 280).float().log()
     apart = logits["CE"] - logits["CE, shifted after"]
     torch.testing.assert_close(apart, prior.expand_as(apart))
+
+
+@pytest.mark.parametrize("name", ("FL", "LDAM", "CE, shifted after"))
+def test_settings_side_by_side_are_networks_alone(name):
+    parts, seeds = tail.draws(50, (0, 1)), (0, 1)
+    grid = {
+        key: values[::2] for key, values in tail.RECIPES[name].grid.items()
+    }
+    how = {"rate": 0.01, "steps": (20,)}
+    together = tail.fit(name, parts.train, seeds, **how, **grid)
+    many = next(predict(parts.test[0]) for _, predict in together)
+    assert (many[0] - many[1]).abs().max() > 0.1
+    for found, setting in zip(many, every(grid), strict=True):
+        one = {key: (value,) for key, value in setting.items()}
+        alone = tail.fit(name, parts.train, seeds, **how, **one)
+        expected = next(predict(parts.test[0]) for _, predict in alone)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_trial_scores_the_setting_it_is_asked_for():
+    parts, seeds = tail.draws(50, (0, 1)), (0, 1)
+    trial = tail.trial("FL", seeds, longest=400)
+    found = trial(parts.train, parts.validation, rate=0.03, gamma=2)
+    assert list(found) == [25, 50]  # an eighth of 400, at the most
+    run = tail.fit(
+        "FL", parts.train, seeds, rate=0.03, steps=(25, 50), gamma=(2,)
+    )
+    images, labels = parts.validation
+    for step, predict in run:
+        right = (predict(images).argmax(-1) == labels).float().mean()
+        assert found[step] == pytest.approx(right.item())

@@ -67,9 +67,9 @@ def who_moves_the_tail(figure, rows, imbalance):
         f"Three panels, head, middle and tail, at imbalance {imbalance}. For "
         "each recipe a row of dots, one a draw, shows its accuracy minus "
         "cross entropy's, with the mean and two standard errors. Focal loss "
-        "stays at zero or left of it in all three; weights, oversampling and "
-        "LDAM move the tail to the right; logit adjustment moves it furthest "
-        "and costs a little of the head."
+        "stays at zero in all three; weights, oversampling and LDAM move the "
+        "tail to the right; logit adjustment, in training or after it, moves "
+        "it furthest and costs a little of the head."
     )
 
 
