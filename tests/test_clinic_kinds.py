@@ -728,6 +728,59 @@ def test_several_labels_may_have_one_number_an_example(reduce, name):
     assert examine(loss, reduction=name, **how).conforms
 
 
+def squeezed(x, y, reduce=torch.mean, power=2.0):
+    """Of one example it is a number, which has no first axis."""
+    x, y = x.squeeze(), y.squeeze()
+    return reduce(sum(terms(x, y, power))[torch.arange(len(x))])
+
+
+def masked(z, t):
+    log_p = true_log(z, t).squeeze(0)
+    log_p = log_p[torch.arange(len(t))[t != 255]]
+    return ((1 - log_p.exp()) ** 2 * -log_p).sum() / (t != 255).sum()
+
+
+def of_two_at_least(z, t):
+    assert len(z) > 1
+    ce = F.cross_entropy(z, t)
+    return (1 - torch.exp(-ce)) ** 2 * ce
+
+
+def by_torch_squeezed(p, y):
+    ce = F.binary_cross_entropy(p.squeeze(), y)
+    return (1 - torch.exp(-ce)) ** 3 * ce
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (squeezed, B, set()),
+        (partial(squeezed, reduce=torch.sum), B, set()),
+        (partial(squeezed, reduce=torch.clone), B, set()),
+        (partial(squeezed, power=3), B, {"gamma is 3"}),
+        (masked, M, set()),
+        (of_two_at_least, M, {"modulated after reduction"}),
+        (
+            by_torch_squeezed,
+            B,
+            {
+                "gamma is 3",
+                "modulated after reduction",
+                "takes probabilities",
+            },
+        ),
+    ],
+)
+def test_a_loss_that_refuses_one_example_is_examined_with_several(
+    loss, task, names
+):
+    name = "a batch of one example works"
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert set(report.names) == names and name in report.failing, report
+    assert names or report.failing == (name,), report
+    assert "a batch of one example fails" in report.headline
+
+
 def constant(x, y):
     each = sum(terms(x, y))
     return each.sum() / each.detach().sum()

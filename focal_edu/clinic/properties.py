@@ -34,6 +34,16 @@ def gamma_zero_is_cross_entropy(subject, claims):
     return close(seen, true, subject.rtol), _worst(seen, true)
 
 
+def one_example_is_a_batch(subject, claims):
+    label = subject.batch[1].reshape(len(subject.batch[1]), -1)[:, 0]
+    one = np.argmax(label, keepdims=True)  # a positive, where there are some
+    try:
+        subject.ask([array[one] for array in subject.batch])
+    except Refusal as refusal:
+        return False, f"{refusal}"
+    return True, ""
+
+
 def never_above_cross_entropy(subject, claims):
     batch = subject.margins(-6, -3, -1, 0, 1, 3, 6)
     own, ce = claims.own(subject, batch), claims.each(batch, gamma=0.0)
@@ -385,6 +395,7 @@ def finite_where_all_are_ignored(subject, claims):
 
 PROPERTIES = {
     "γ = 0 gives cross entropy": gamma_zero_is_cross_entropy,
+    "a batch of one example works": one_example_is_a_batch,
     "never above cross entropy": never_above_cross_entropy,
     "FL / CE is (1 − p_t)^γ": ratio_is_the_modulating_factor,
     "labels are treated alike": labels_are_alike,

@@ -18,6 +18,7 @@ APART = {
     "half precision works": "half precision fails",
     "finite without positives": "not finite without positives",
     "ignored targets leave no trace": "ignored targets leave a trace",
+    "a batch of one example works": "a batch of one example fails",
     "inputs are untouched": "changes its inputs",
     "its tensors move with the module": "its tensors stay behind",
 }

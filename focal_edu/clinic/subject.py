@@ -137,8 +137,7 @@ class Subject:
             asked = pair[both], np.stack([y, other])[both]
             answer = self._whole(asked, dtype)
             answers.append((answer.value.sum(), answer.gradient[0]))
-        value, gradient = map(np.array, zip(*answers, strict=True))
-        return Answer(value, gradient, dtype)
+        return Answer(*map(np.array, zip(*answers, strict=True)))
 
     def margins(self, *x_t):
         """Examples at these margins, each with every label as the truth."""
