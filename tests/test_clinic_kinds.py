@@ -243,6 +243,60 @@ def test_a_loss_may_claim_to_take_probabilities(loss, task):
         assert "takes probabilities" in report.names, report
 
 
+def of_log_p(log_p, t, power=2.0, reduce=torch.mean):
+    assert (log_p <= 0).all()
+    own = log_p.gather(1, t[:, None])[:, 0]
+    return reduce(-((1 - own.exp()) ** power) * own)
+
+
+def after_nll(log_p, t):
+    ce = F.nll_loss(log_p, t)
+    return (1 - torch.exp(-ce)) ** 2 * ce
+
+
+def of_log_maps(z, y):
+    assert z.ndim == y.ndim == 4
+    return -(y * (1 - z.exp()) ** 2 * z).sum(1).mean()
+
+
+def of_log_sigmoid(log_p, y):
+    log_q = torch.log1p(-log_p.exp())
+    positive = y * (2 * log_q).exp() * log_p
+    return -(positive + (1 - y) * (2 * log_p).exp() * log_q).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (of_log_p, M, set()),
+        (partial(of_log_p, power=3, reduce=torch.sum), M, {"gamma is 3"}),
+        (torch.nn.NLLLoss(), M, {"cross entropy"}),
+        (after_nll, M, {"modulated after reduction"}),
+        (of_log_maps, M, set()),
+        (of_log_sigmoid, B, set()),
+        (of_log_sigmoid, L, set()),
+    ],
+)
+def test_a_loss_may_take_logarithms_of_probabilities(loss, task, names):
+    how = {"task": task, "gamma": 2, "alpha": None}
+    found = examine(loss, **how)
+    assert set(found.names) == {"takes log-probabilities", *names}, found
+    assert "log-probabilities and targets of shape" in str(found)
+    claimed = examine(loss, takes="log-probabilities", **how)
+    assert claimed.conforms != bool(names), claimed
+    assert set(claimed.names) == names
+
+
+def test_a_softmax_of_log_probabilities_is_no_other():
+    how = {"task": M, "gamma": 2, "alpha": None}
+
+    def loss(z, t):
+        return of_classes(z, t).mean()
+
+    for takes in ("logits", "log-probabilities"):
+        assert examine(loss, takes=takes, **how).conforms
+
+
 def of_columns(p, y):
     assert p.ndim == 2 and p.shape[1] == 1 and (p >= 0).all()
     return of_probabilities(p, y)
@@ -382,6 +436,50 @@ class Bare(torch.nn.Module):
 )
 def test_no_false_alarm_and_no_exception(loss, task):
     assert examine(loss, task=task).conforms
+
+
+MANY = (2.9, 1.9, 1.5, 2.2, 2.4, 2.4, 4.3, 0.5, 1.1, 4.7)
+
+
+@pytest.mark.parametrize("weights", [MANY, MANY[:4], MANY[:2]])
+@pytest.mark.parametrize("one_number", [True, False])
+def test_weights_of_classes_are_no_pixels(weights, one_number):
+    """A map of one pixel would take any number of them for its width."""
+
+    def loss(z, t):
+        log_p = z.log_softmax(1)
+        truth = torch.zeros_like(z).scatter_(1, t[:, None], 1.0)
+        each = -truth * (1 - log_p.exp()) ** 3 * log_p
+        each = (each * z.new_tensor(weights)).sum(1)
+        return each.mean() if one_number else each
+
+    report = examine(loss, task=M, gamma=3)
+    assert report.conforms and report.claims.alpha == weights, report
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+@pytest.mark.parametrize("power", [2.0, 0.0])
+@pytest.mark.parametrize("task", [B, L])
+def test_one_label_may_cost_nothing(alpha, power, task):
+    def loss(x, y):
+        positive, negative = terms(x, y, power)
+        return (alpha * positive + (1 - alpha) * negative).mean()
+
+    how = {"task": task, "gamma": power, "alpha": alpha}
+    assert examine(loss, **how).conforms, examine(loss, **how)
+    report = examine(loss, **how | {"alpha": 0.5})
+    assert report.names == (f"alpha is {alpha}",), report
+
+
+@pytest.mark.parametrize("seed", [437, 442, 444])
+@pytest.mark.parametrize("task", [B, None])
+def test_one_gradient_that_stands_still_is_no_half_precision(seed, task):
+    def loss(x, y):
+        positive, negative = terms(x.float(), y.float())
+        return (0.43 * positive + 0.57 * negative).mean()
+
+    how = {"task": task} if task else {}
+    assert examine(loss, gamma=2, seed=seed, **how).conforms
 
 
 def test_targets_may_be_a_column():

@@ -12,6 +12,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+# What a loss may want, and how it is made of logits.
+INPUTS = {
+    "logits": lambda x, classes: x,
+    "probabilities": lambda x, classes: (
+        x.softmax(1) if classes else x.sigmoid()
+    ),
+    "log-probabilities": lambda x, classes: (
+        x.log_softmax(1) if classes else torch.nn.functional.logsigmoid(x)
+    ),
+}
+
 
 class Refusal(Exception):
     """One line on why a loss gave nothing that could train a network."""
@@ -19,7 +30,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What a loss is given: shapes, dtypes, order, logits or probabilities.
+    """What a loss is given: shapes, dtypes, order, one of `INPUTS`.
 
     `map` lists axes of one place that are put in: behind the classes those
     of an image or a sequence, before them 1. `dtype` is float32 for a loss
@@ -32,7 +43,7 @@ class Form:
     one_hot: bool = False
     integer: bool = False
     boolean: bool = False
-    probabilities: bool = False
+    takes: str = "logits"
     exchanged: bool = False
     dtype: torch.dtype = torch.float64
 
@@ -44,7 +55,12 @@ class Form:
     @property
     def usual(self):
         """Whether integers stand for classes, and numbers for labels."""
-        return self.integer == (self.task == "multi-class") and not self.map
+        return self.integer == (self.task == "multi-class")
+
+    @property
+    def probabilities(self):
+        """Whether it is given probabilities, or their logarithms."""
+        return self.takes != "logits"
 
     def tensors(self, logits, targets):
         """Return what the loss is called with, for NumPy `targets`."""
@@ -53,10 +69,7 @@ class Form:
             targets = torch.nn.functional.one_hot(targets, logits.shape[1])
         dtype = torch.int64 if self.integer else logits.dtype
         targets = targets.to(torch.bool if self.boolean else dtype)
-        if self.probabilities and self.task == "multi-class":
-            logits = logits.softmax(1)
-        elif self.probabilities:
-            logits = logits.sigmoid()
+        logits = INPUTS[self.takes](logits, self.task == "multi-class")
         if self.column:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
@@ -65,9 +78,8 @@ class Form:
         return (targets, logits) if self.exchanged else (logits, targets)
 
     def __str__(self):
-        kind = "probabilities" if self.probabilities else "logits"
         whole = self.integer and self.task != "multi-class"
-        kind += " and integer" if whole else " and"
+        kind = self.takes + (" and integer" if whole else " and")
         kind += " booleans as targets" if self.boolean else " targets"
         letters = {7: "N", 3: "C", 1: "1"}
         logits = torch.zeros(7 if self.task == "binary" else (7, 3))
@@ -104,13 +116,6 @@ MAPS = (
     Form("binary", column=True, integer=True, map=IMAGE),
     Form("multi-label", map=IMAGE),
 )
-FORMS = tuple(
-    replace(form, probabilities=probabilities)
-    for forms in (FLAT, MAPS)
-    for probabilities in (False, True)
-    for form in forms
-)
-EXCHANGED = tuple(replace(form, exchanged=True) for form in FORMS)
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")
 
 

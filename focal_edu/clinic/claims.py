@@ -64,8 +64,8 @@ class Claims:
 
     @property
     def probabilities(self):
-        """Whether the loss is said to take probabilities, not logits."""
-        return self.takes == "probabilities"
+        """Whether the loss is said to take no logits."""
+        return self.takes != "logits"
 
     @property
     def sigmoids(self):
@@ -150,7 +150,7 @@ class Claims:
         if self.scale != 1:
             shown.append(f"scale {self.scale:.6g}")
         if self.probabilities:
-            shown.append("of probabilities")
+            shown.append(f"of {self.takes}")
         if self.sigmoids:
             shown.append("a sigmoid for each class")
         elif self.form:

@@ -60,9 +60,9 @@ def examine(
         `focal_edu.FocalLoss`. What is not given is read from the loss's
         attributes and defaults, else measured. The reduction may also be
         the name of one in `VARIANTS`.
-    takes : "logits" or "probabilities", default "logits"
-        Where probabilities are claimed, it is a risk, and no failure, that
-        the loss breaks once they have rounded to 0 or 1.
+    takes : "logits", "probabilities" or "log-probabilities", optional
+        Logits unless said. Of probabilities it is a risk, and no failure,
+        that the loss breaks once they have rounded to 0 or 1.
     weights : (float, float), optional
         Of positives and of negatives, in place of α.
     scale : float, optional
@@ -116,12 +116,11 @@ def _report(whole, said):
         loss = getattr(loss, kept, loss)
     said = read_from(loss, said)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
-    groups, trouble = subjects(loss, said)
-    if not groups:
-        return Report("refused", trouble=trouble, title=title)
-    for group in groups:  # what takes what is claimed first
-        group.sort(key=lambda s: s.form.probabilities != said.probabilities)
-    found = far_out(explain(loss, groups, said))
+    trouble = []
+    found = explain(loss, subjects(loss, said, trouble), said)
+    if found is None:
+        return Report("refused", trouble=tuple(trouble), title=title)
+    found = far_out(found)
     subject, claims = found.subject, found.claims
     names, shape = found.names, profile(subject, claims)
     findings = tuple(_findings(subject, claims))

@@ -8,11 +8,7 @@ from . import weights
 from .averages import fits, models
 from .claims import Claims, unset
 from .names import named
-from .names.inputs import (
-    TAKES_LOGITS,
-    TAKES_PROBABILITIES,
-    TAKES_TARGETS_FIRST,
-)
+from .names.inputs import TAKES
 from .names.variant import SYMBOLS
 from .said import read_from
 from .subject import Labels
@@ -53,10 +49,11 @@ def _cost(names):
 def explain(loss, groups, said):
     """Return the `Explanation` with the fewest names, or one without model.
 
-    `groups` are lists of subjects, likeliest first.
+    `groups` are lists of subjects, likeliest first; None if there are none.
     """
-    best = []
+    best, likeliest = [], None
     for place, group in enumerate(groups):
+        likeliest = likeliest or group[0]
         searches = [fits(subject) for subject in group]
         for depth in range(DEPTHS):
             # pairs of changes are many: only for the likeliest way of calling
@@ -71,11 +68,11 @@ def explain(loss, groups, said):
                 break
         if best and best[0].cost < 3.5:
             break
-    if best:
-        return best[0]
-    subject = groups[0][0]
-    known = read_from(loss, said, subject.task)
-    return Explanation(subject, None, _claims(subject, known), (), False)
+    if best or likeliest is None:
+        return best[0] if best else None
+    known = read_from(loss, said, likeliest.task)
+    claims = _claims(likeliest, known)
+    return Explanation(likeliest, None, claims, (), False)
 
 
 def _explanations(subject, known, said, found):
@@ -121,12 +118,9 @@ def _named(subject, model, known, said):
         first += (named("p_t detached"),)
     first += tuple(filter(None, (model.order, model.alpha)))
     names = (*first, *names, *_reduction_names(model, known.reduction))
-    if subject.form.probabilities != known.probabilities:
-        squashes = (
-            TAKES_LOGITS if known.probabilities else TAKES_PROBABILITIES
-        )
-        names += (squashes,)
-    names += (TAKES_TARGETS_FIRST,) * subject.form.exchanged
+    if subject.form.takes != known.takes:
+        names += (TAKES[subject.form.takes],)
+    names += (TAKES["targets first"],) * subject.form.exchanged
     known = replace(known, gamma=gamma, alpha=alpha)
     if unset(known.reduction) and isinstance(model.reduction, str):
         known = replace(known, reduction=model.reduction)

@@ -17,12 +17,11 @@ from ..validate import (
     check_gamma,
     check_integer,
 )
-from .calls import fresh, parameters
+from .calls import INPUTS, fresh, parameters
 from .claims import GUESS, HELD, Claims, unset
 from .names import REDUCTIONS, VARIANTS
 
 NEVER_GUESSED = "takes", "scale", "seed"
-INPUTS = "logits", "probabilities"
 AVERAGES = *REDUCTIONS, *(v.name for v in VARIANTS if v.part == "reduction")
 READ = "task", "gamma", "reduction", "smoothing", "ignore_index"
 # The attributes, or parameters with a default, that say it, and what says
@@ -139,7 +138,7 @@ CHECKS = {
     "task": partial(check_choice, "task", choices=TASKS),
     "gamma": check_gamma,
     "reduction": partial(check_choice, "reduction", choices=AVERAGES),
-    "takes": partial(check_choice, "takes", choices=INPUTS),
+    "takes": partial(check_choice, "takes", choices=tuple(INPUTS)),
     "scale": partial(_positive, "scale"),
     "smoothing": partial(_share, "smoothing"),
     "ignore_index": _index,

@@ -3,14 +3,16 @@
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import product
 
 import numpy as np
 import torch
 
 from . import batches
 from .calls import (
-    EXCHANGED,
-    FORMS,
+    FLAT,
+    INPUTS,
+    MAPS,
     Answer,
     Form,
     Refusal,
@@ -191,7 +193,8 @@ class Subject:
         negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
         if np.isinf([negative, positive]).all():
             return 0, 1
-        return (0,) if negative > 1000 * positive else ()
+        alone = np.isinf(negative) or negative > 1000 * positive > 0
+        return (0,) if alone else ()
 
     @cached_property
     def hopeless_weights(self):
@@ -253,7 +256,7 @@ def meet(loss, form, labels, seed):
         nudged = fresh(loss, form.dtype)
         nudged = ask(nudged, form, one[0] * (1 + nudge), one[1]).gradient
         moved = np.count_nonzero(nudged != first)
-        if moved > 0.9 * np.count_nonzero(first) and (
+        if moved > 0.5 * np.count_nonzero(first) and (
             rtol > 1e-7 or _smooth(loss, form, one, answers[0])
         ):
             can_be_told = close(nudged, first, 100 * (nudge + rtol))
@@ -306,17 +309,35 @@ def first_bad(subject, sign, dtype):
     return f"{bad(high)} at a margin of {sign * high} and beyond"
 
 
-def subjects(loss, said):
-    """Return groups of subjects, likeliest first, and why others failed.
+def subjects(loss, said, trouble):
+    """Yield groups of subjects, likeliest first; `trouble` gets why not.
 
     Several labels are tried where one is not explained, and the other
     order of arguments where nothing is, or first where names ask for it.
+    Logarithms of probabilities come first if claimed, and else last.
     """
-    usual, trouble = _answering(loss, said, FORMS)
-    turned, _ = _answering(loss, said, EXCHANGED)
-    orders = (turned, usual) if targets_first(loss) else (usual, turned)
-    groups = [group for found in orders for group in _one_label_first(found)]
-    return [group for group in groups if group], trouble
+    *usual, logarithms = INPUTS
+    orders = sorted((False, True), reverse=bool(targets_first(loss)))
+    ways = [(exchanged, usual) for exchanged in orders]
+    claimed = said.takes == logarithms
+    ways.insert(0 if claimed else 2, (False, [logarithms]))
+    settled = set()
+    for exchanged, inputs in ways:
+        found, why = _answering(loss, said, inputs, exchanged, settled)
+        if inputs is usual and not exchanged:
+            trouble += why
+        if not claimed:
+            settled |= {s.task for s in found if _normalises(s)}
+        yield from filter(None, _one_label_first(found))
+
+
+def _normalises(subject):
+    """Whether other logits than the true one's count, or there are none."""
+    gradient, targets = subject.answer.gradient, subject.batch[1]
+    others = np.count_nonzero(gradient) > targets.size
+    return not subject.form.probabilities and (
+        others or subject.task != "multi-class"
+    )
 
 
 def _one_label_first(found):
@@ -328,34 +349,36 @@ def _one_label_first(found):
     return groups
 
 
-def _answering(loss, said, forms):
+def _answering(loss, said, inputs, exchanged, settled):
     """A subject for each form of call that answers; why others do not."""
     found, trouble = {}, {}
     index = said.ignore_index
-    for classes in numbers_of_classes(loss, said.alpha):
+    sizes = numbers_of_classes(loss, said.alpha)
+    for shapes, (place, classes) in product((FLAT, MAPS), enumerate(sizes)):
         ignored = index if classes > 2 and not unset(index) else None
         labels = Labels.of(classes, ignored)
-        for form in forms:
+        for takes, form in product(inputs, shapes):
             wanted = unset(said.task) or said.task == form.task
-            if wanted and can_have(form.task, said.alpha):
-                _try_form(loss, form, labels, said.seed, found, trouble)
-        forms = [f for f in forms if f.usual and f.task != "binary"]
+            again = place and (form.task == "binary" or not form.usual)
+            if again or not wanted or not can_have(form.task, said.alpha):
+                continue
+            form = replace(form, takes=takes, exchanged=exchanged)
+            _try_form(loss, form, labels, said.seed, found, trouble)
         if found:
             break
     told = [line for line in trouble.values() if "it raised" not in line]
-    return list(found.values()), tuple(told or trouble.values())
+    first = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
+    return first, told or [*trouble.values()]
 
 
 def _try_form(loss, form, labels, seed, found, trouble):
     """Add what the loss answers to `found`, or why not to `trouble`."""
     for dtype in (torch.float64, torch.float32):
         form = replace(form, dtype=dtype)
-        if (form.task, form.probabilities) in found:
+        if (form.task, form.takes) in found:
             return
         try:
-            found[form.task, form.probabilities] = meet(
-                loss, form, labels, seed
-            )
+            found[form.task, form.takes] = meet(loss, form, labels, seed)
         except Refusal as refusal:
             but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
             trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
