@@ -471,15 +471,57 @@ def test_one_label_may_cost_nothing(alpha, power, task):
     assert report.names == (f"alpha is {alpha}",), report
 
 
-@pytest.mark.parametrize("seed", [437, 442, 444])
-@pytest.mark.parametrize("task", [B, None])
-def test_one_gradient_that_stands_still_is_no_half_precision(seed, task):
+@pytest.mark.parametrize("seed", [442, 490])
+def test_what_is_in_single_precision_shows_at_any_seed(seed):
     def loss(x, y):
-        positive, negative = terms(x.float(), y.float())
-        return (0.43 * positive + 0.57 * negative).mean()
+        y = y.float()
+        weight = torch.tensor([0.47, 0.53])[y.long()]
+        ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+        p_t = torch.where(y == 1, x.sigmoid(), 1 - x.sigmoid())
+        return (weight * (1 - p_t) ** 2.5 * ce).sum() / len(x)
 
-    how = {"task": task} if task else {}
-    assert examine(loss, gamma=2, seed=seed, **how).conforms
+    how = {"task": B, "gamma": 2.5, "alpha": 0.53}
+    assert examine(loss, seed=seed, **how).conforms
+
+
+def cut_log(x, y, low=1e-4):
+    """The logarithm is cut off, the factor is not."""
+    p_t = torch.where(y > 0, x.sigmoid(), 1 - x.sigmoid())
+    return (-((1 - p_t) ** 2) * p_t.clamp(min=low).log()).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (cut_log, B, set()),
+        (lambda x, y: 3 * cut_log(x, y, 1e-5), B, {"scaled by 3"}),
+        (
+            lambda z, t: (
+                -(
+                    (1 - z.softmax(1)) ** 2
+                    * z.softmax(1).clamp(min=1e-6).log()
+                    * F.one_hot(t, z.shape[1])
+                ).mean()
+            ),
+            M,
+            {"mean over classes too"},
+        ),
+        (
+            lambda p, y: cut_log(p.logit(), y).mean(),
+            B,
+            {"takes probabilities"},
+        ),
+    ],
+)
+def test_a_lost_slope_that_no_name_explains_is_in_the_headline(
+    loss, task, names
+):
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert set(report.names) == names, report
+    assert "hard examples lose their slope" in report.headline
+    report = examine(cut, task=B, gamma=2, alpha=None)  # p_t is cut: named
+    assert "slope" not in report.headline
+    assert "hard examples keep their slope" in report.failing
 
 
 def test_targets_may_be_a_column():

@@ -11,7 +11,7 @@ from .explain import explain
 from .extremes import far_out
 from .facts import measured_effect, measurements, profile
 from .properties import PROPERTIES
-from .report import FAILS, Finding, Report
+from .report import FAILS, SLOPE, Finding, Report
 from .said import checked, read_from
 from .subject import close, subjects
 
@@ -137,6 +137,7 @@ def _report(whole, said):
         claims=claims,
         form=subject.form,
         mistakes=names,
+        explained=_explained(found),
         findings=findings,
         example=None if right else smallest_example(subject, claims),
         effect=measured_effect(subject, claims, shape) if unknown else "",
@@ -189,6 +190,18 @@ def _findings(subject, claims):
             yield Finding(name, *check(subject, claims))
         except Refusal as refusal:
             yield Finding(name, False, f"{refusal}")
+
+
+def _explained(found):
+    """Of the properties that may fail beside any name, what the model fails.
+
+    Only a slope that is lost does not show in a name's own words.
+    """
+    if found.model is None or not found.names:
+        return ()
+    made = found.model.loss()
+    made = replace(found.subject, loss=made, form=found.subject.plain)
+    return (SLOPE,) * (PROPERTIES[SLOPE](made, found.claims)[0] is False)
 
 
 def _verdict(agrees, names, findings):

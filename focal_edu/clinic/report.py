@@ -11,11 +11,13 @@ FAILS = False, UNTESTED  # what stands in the way of "conforms"
 MARKS = {False: "✗", UNTESTED: "?", RISK: "!", True: "✓", None: "–"}
 MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
 STEADY = "same answer twice"
+SLOPE = "hard examples keep their slope"
 # What fails for reasons of its own, beside any name for the formula, and
 # how the headline says that it does.
 APART = {
     "finite at ±100 in float32": "not finite at ±100 in float32",
     "half precision works": "half precision fails",
+    SLOPE: "hard examples lose their slope",
     "finite without positives": "not finite without positives",
     "ignored targets leave no trace": "ignored targets leave a trace",
     "a batch of one example works": "a batch of one example fails",
@@ -88,13 +90,15 @@ class Report:
     "known" (it computes the combination of known mistakes in `names`),
     "unknown" (it differs, and agrees with none of them), "right formula"
     (the formula is the paper's, a property fails) or "refused" (nothing
-    could be examined; `trouble` says why).
+    could be examined; `trouble` says why). `explained` are properties that
+    fail because of those mistakes.
     """
 
     verdict: str
     claims: object = None
     form: object = None
     mistakes: tuple = ()
+    explained: tuple = ()
     findings: tuple = ()
     example: object = None
     effect: str = ""
@@ -148,7 +152,8 @@ class Report:
                 told = "; ".join(_told(self._holding(*FAILS)))
                 return f"Right formula of {self.claims.formula}, but {told}."
             case "known":
-                beside = [f for f in self._holding(False) if f.name in APART]
+                apart = APART.keys() - self.explained
+                beside = [f for f in self._holding(False) if f.name in apart]
                 told = [*map(str, self.mistakes)]
                 told += [finding.failure for finding in beside]
                 told += _told(self._holding(UNTESTED))

@@ -25,7 +25,7 @@ from .claims import unset
 from .said import can_have, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
-STEP = 1e-6
+STEP = 1e-7
 HOPELESS = -500.0
 MOST = 10  # labels of which each is asked about
 COMPANION = 40.0  # the margin of an example that costs nothing
@@ -275,7 +275,7 @@ def _smooth(loss, form, batch, middle):
         for step in (-STEP, STEP)
     )
     return all(
-        np.abs(b - 2 * a + c).max() <= 1e-8 * np.abs(a).max()
+        np.abs(b - 2 * a + c).max() <= 1e-10 * np.abs(a).max()
         for a, b, c in (
             (middle.value, low.value, high.value),
             (middle.gradient, low.gradient, high.gradient),
