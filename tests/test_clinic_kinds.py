@@ -832,6 +832,30 @@ def test_forms_of_detectors_and_of_several_labels(loss, task, names):
     assert found == names, report
 
 
+def of_sigmoids(z, t, reduce=torch.mean):
+    """Of indices, as detectors have them."""
+    positive, negative = terms(z, F.one_hot(t, z.shape[1]).to(z))
+    return reduce(0.25 * positive + 0.75 * negative)
+
+
+def rows_of_sigmoids(each):
+    return each.sum(1).mean()
+
+
+@pytest.mark.parametrize("reduce", [torch.mean, torch.sum, rows_of_sigmoids])
+def test_one_against_rest_is_a_form_unless_a_softmax_is_claimed(reduce):
+    loss = partial(of_sigmoids, reduce=reduce)
+    for claims in ({}, {"alpha": 0.25}, {"task": M, "alpha": 0.25}):
+        report = examine(loss, gamma=2, **claims)
+        assert report.conforms, report
+        assert "one against rest" in report.headline
+    for claims in ({}, {"alpha": None}, {"alpha": (0.25, 0.75, 0.75)}):
+        report = examine(loss, task=M, **claims)
+        assert "one against rest" in report.names, report
+    report = examine(loss, gamma=3, task=M, alpha=0.25)
+    assert report.names == ("gamma is 2",), report
+
+
 def of_tokens(z, t):
     _, _, classes = z.shape
     return of_classes(z.reshape(-1, classes), t.reshape(-1)).mean()

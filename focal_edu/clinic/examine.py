@@ -55,6 +55,8 @@ def examine(
         Takes logits and targets as PyTorch tensors. It is called on small
         random batches, on a copy where it can be copied.
     task : "binary", "multi-class" or "multi-label", optional
+        "multi-class" claims a softmax; with one number as α, which no
+        softmax has, a sigmoid for each class will do.
     gamma, alpha, reduction : optional
         What the loss claims to be, with the meanings they have in
         `focal_edu.FocalLoss`. What is not given is read from the loss's

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import weights
 from .averages import fits, models
-from .claims import Claims, unset
+from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
 from .names.variant import SYMBOLS
@@ -117,15 +117,24 @@ def _named(subject, model, known, said):
     if model.detached:
         first += (named("p_t detached"),)
     first += tuple(filter(None, (model.order, model.alpha)))
+    known = replace(known, gamma=gamma, alpha=alpha)
+    average, plain = model.reduction, isinstance(model.reduction, str)
+    average = average if plain else average.name
+    if (unset(known.reduction) and plain) or _of_all(form, average, known):
+        known = replace(known, reduction=average)
     names = (*first, *names, *_reduction_names(model, known.reduction))
     if subject.form.takes != known.takes:
         names += (TAKES[subject.form.takes],)
     names += (TAKES["targets first"],) * subject.form.exchanged
-    known = replace(known, gamma=gamma, alpha=alpha)
-    if unset(known.reduction) and isinstance(model.reduction, str):
-        known = replace(known, reduction=model.reduction)
     claims = _claims(subject, known, names, form)
     return Explanation(subject, model, claims, names)
+
+
+def _of_all(form, average, known):
+    """Whether it is the mean of all C sigmoids, and no other is claimed."""
+    sigmoids = form and form.name.startswith(SIGMOIDS)
+    unsaid = known.reduction in (GUESS, "mean")
+    return sigmoids and unsaid and average == "mean over classes too"
 
 
 def _form(model, known, said):
@@ -133,7 +142,8 @@ def _form(model, known, said):
     found, wanted = model.probability, known.smoothing
     wanted = 0.0 if unset(wanted) else wanted
     name = found.name if found else ""
-    if name.startswith("one against rest") and unset(said.task):
+    softmax = not unset(said.task) and not isinstance(known.alpha, float)
+    if name.startswith(SIGMOIDS) and not softmax:  # which has no one α
         return found, ()
     smooth = named("label smoothing of the targets")
     smooth = replace(smooth, numbers={"share": wanted})
