@@ -8,19 +8,17 @@ import re
 import textwrap
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-# What a loss may want, and how it is made of logits.
+# What a loss may want; how it is made of logits, of labels or of classes.
 INPUTS = {
-    "logits": lambda x, classes: x,
-    "probabilities": lambda x, classes: (
-        x.softmax(1) if classes else x.sigmoid()
-    ),
-    "log-probabilities": lambda x, classes: (
-        x.log_softmax(1) if classes else torch.nn.functional.logsigmoid(x)
-    ),
+    "logits": (torch.clone, torch.clone),
+    "probabilities": (torch.sigmoid, partial(torch.softmax, dim=1)),
+    "log-probabilities": (F.logsigmoid, partial(F.log_softmax, dim=1)),
 }
 
 
@@ -53,11 +51,6 @@ class Form:
         return cls(task, integer=task == "multi-class")
 
     @property
-    def usual(self):
-        """Whether integers stand for classes, and numbers for labels."""
-        return self.integer == (self.task == "multi-class")
-
-    @property
     def probabilities(self):
         """Whether it is given probabilities, or their logarithms."""
         return self.takes != "logits"
@@ -66,10 +59,10 @@ class Form:
         """Return what the loss is called with, for NumPy `targets`."""
         targets = torch.tensor(np.asarray(targets))
         if self.one_hot:
-            targets = torch.nn.functional.one_hot(targets, logits.shape[1])
+            targets = F.one_hot(targets, logits.shape[1])
         dtype = torch.int64 if self.integer else logits.dtype
         targets = targets.to(torch.bool if self.boolean else dtype)
-        logits = INPUTS[self.takes](logits, self.task == "multi-class")
+        logits = INPUTS[self.takes][self.task == "multi-class"](logits)
         if self.column:
             targets = targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits

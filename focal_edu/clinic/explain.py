@@ -118,9 +118,9 @@ def _named(subject, model, known, said):
         first += (named("p_t detached"),)
     first += tuple(filter(None, (model.order, model.alpha)))
     known = replace(known, gamma=gamma, alpha=alpha)
-    average, plain = model.reduction, isinstance(model.reduction, str)
-    average = average if plain else average.name
-    if (unset(known.reduction) and plain) or _of_all(form, average, known):
+    average = getattr(model.reduction, "name", model.reduction)
+    plain = unset(known.reduction) and average is model.reduction
+    if plain or _of_all(form, average, known):
         known = replace(known, reduction=average)
     names = (*first, *names, *_reduction_names(model, known.reduction))
     if subject.form.takes != known.takes:
@@ -199,8 +199,6 @@ def _reduction_names(model, wanted):
         return ()
     if not isinstance(found, str):
         return (found,)
-    if unset(wanted):
-        return ()
     rule = model.rule("reduction")
     return (weights.claim("reduction", found, wanted, rule),)
 

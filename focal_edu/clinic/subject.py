@@ -21,7 +21,7 @@ from .calls import (
     fresh,
     targets_first,
 )
-from .claims import unset
+from .claims import GUESS, unset
 from .said import can_have, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
@@ -317,16 +317,15 @@ def subjects(loss, said, trouble):
     Logarithms of probabilities come first if claimed, and else last.
     """
     *usual, logarithms = INPUTS
-    orders = sorted((False, True), reverse=bool(targets_first(loss)))
-    ways = [(exchanged, usual) for exchanged in orders]
     claimed = said.takes == logarithms
-    ways.insert(0 if claimed else 2, (False, [logarithms]))
-    settled = set()
-    for exchanged, inputs in ways:
-        found, why = _answering(loss, said, inputs, exchanged, settled)
+    orders = sorted((False, True), reverse=bool(targets_first(loss)))
+    ways = [(exchanged, usual, set()) for exchanged in orders]
+    settled = set()  # tasks that logarithms are not tried for
+    ways.insert(0 if claimed else 2, (False, [logarithms], settled))
+    for exchanged, inputs, but in ways:
+        found, why = _answering(loss, said, inputs, exchanged, but)
         if inputs is usual and not exchanged:
             trouble += why
-        if not claimed:
             settled |= {s.task for s in found if _normalises(s)}
         yield from filter(None, _one_label_first(found))
 
@@ -349,36 +348,35 @@ def _one_label_first(found):
     return groups
 
 
-def _answering(loss, said, inputs, exchanged, settled):
+def _answering(loss, said, inputs, exchanged, but):
     """A subject for each form of call that answers; why others do not."""
     found, trouble = {}, {}
     index = said.ignore_index
-    sizes = numbers_of_classes(loss, said.alpha)
-    for shapes, (place, classes) in product((FLAT, MAPS), enumerate(sizes)):
+    sizes = enumerate(numbers_of_classes(loss, said.alpha))
+    for shapes, (place, classes) in product((FLAT, MAPS), sizes):
         ignored = index if classes > 2 and not unset(index) else None
         labels = Labels.of(classes, ignored)
-        for takes, form in product(inputs, shapes):
-            wanted = unset(said.task) or said.task == form.task
-            again = place and (form.task == "binary" or not form.usual)
-            if again or not wanted or not can_have(form.task, said.alpha):
+        ways = product(inputs, shapes, (torch.float64, torch.float32))
+        for takes, form, dtype in ways:
+            task = form.task
+            usual = form.integer == (task == "multi-class")
+            if (
+                (task, takes) in found
+                or task in but
+                or said.task not in (GUESS, task)
+                or not can_have(task, said.alpha)
+                or (place and (task == "binary" or not usual))
+            ):
                 continue
-            form = replace(form, takes=takes, exchanged=exchanged)
-            _try_form(loss, form, labels, said.seed, found, trouble)
+            how = {"takes": takes, "exchanged": exchanged, "dtype": dtype}
+            form = replace(form, **how)
+            try:
+                found[task, takes] = meet(loss, form, labels, said.seed)
+            except Refusal as refusal:
+                but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
+                trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
         if found:
             break
     told = [line for line in trouble.values() if "it raised" not in line]
     first = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
     return first, told or [*trouble.values()]
-
-
-def _try_form(loss, form, labels, seed, found, trouble):
-    """Add what the loss answers to `found`, or why not to `trouble`."""
-    for dtype in (torch.float64, torch.float32):
-        form = replace(form, dtype=dtype)
-        if (form.task, form.takes) in found:
-            return
-        try:
-            found[form.task, form.takes] = meet(loss, form, labels, seed)
-        except Refusal as refusal:
-            but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
-            trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
