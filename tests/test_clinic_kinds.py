@@ -856,6 +856,50 @@ def test_one_against_rest_is_a_form_unless_a_softmax_is_claimed(reduce):
     assert report.names == ("gamma is 2",), report
 
 
+def of_images_last(z, t):
+    assert z.ndim == 4 and t.ndim == 3
+    return of_classes(z.flatten(0, 2), t.flatten()).mean()
+
+
+def of_hot(z, y, axis=1, kind=torch.bool):
+    assert y.dtype == kind and y.shape == z.shape and z.ndim in (2, 3)
+    log_p = z.log_softmax(axis)
+    return -(y * (1 - log_p.exp()) ** 2 * log_p).sum(axis).mean()
+
+
+def of_hot_sequences(z, y):
+    assert z.ndim == 3
+    return of_hot(z, y, -1, y.dtype)
+
+
+def of_outputs(x, y):
+    assert x.ndim == 2 and y.ndim == 1
+    return sum(terms(x.squeeze(1), y)).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "shapes"),
+    [
+        (of_images_last, M, "(N, 1, 1, C), (N, 1, 1)"),
+        (of_hot, M, "booleans as targets of shape (N, C), (N, C)"),
+        (partial(of_hot, kind=torch.int64), M, "(N, C), (N, C)"),
+        (of_hot_sequences, M, "(N, 1, C), (N, 1, C)"),
+        (of_outputs, B, "(N, 1), (N,)"),
+    ],
+)
+def test_what_a_loss_is_given_is_found(loss, task, shapes):
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert report.conforms and shapes in str(report.form), report
+
+
+def test_targets_by_name_only_are_said_to_be_so():
+    def loss(scores, *, labels):
+        return sum(terms(scores, labels)).mean()
+
+    hint = "try examine(lambda l, t: f(l, labels=t))"
+    assert hint in examine(loss, task=B).headline
+
+
 def of_tokens(z, t):
     _, _, classes = z.shape
     return of_classes(z.reshape(-1, classes), t.reshape(-1)).mean()
@@ -1141,6 +1185,7 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
     assert report.names == ("weights set by the batch",), report
     assert report.claims.task == task
     assert report.claims.gamma == (1.5 if loss is by_share else 2)
+    assert "slope" not in report.headline
 
 
 @pytest.mark.parametrize(

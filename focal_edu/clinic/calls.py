@@ -31,14 +31,15 @@ class Form:
     """What a loss is given: shapes, dtypes, order, one of `INPUTS`.
 
     `map` lists axes of one place that are put in: behind the classes those
-    of an image or a sequence, before them 1. `dtype` is float32 for a loss
-    that cannot compute in float64.
+    of an image or a sequence, before them 1. Of a `flat` column the targets
+    are none. `dtype` is float32 for a loss that cannot compute in float64.
     """
 
     task: str
     column: bool = False
     map: tuple = ()
     one_hot: bool = False
+    flat: bool = False
     integer: bool = False
     boolean: bool = False
     takes: str = "logits"
@@ -64,7 +65,7 @@ class Form:
         targets = targets.to(torch.bool if self.boolean else dtype)
         logits = INPUTS[self.takes][self.task == "multi-class"](logits)
         if self.column:
-            targets = targets.unsqueeze(1)
+            targets = targets if self.flat else targets.unsqueeze(1)
             logits = logits.unsqueeze(1) if logits.ndim == 1 else logits
         for axis in self.map:
             targets, logits = targets.unsqueeze(axis), logits.unsqueeze(axis)
@@ -86,25 +87,32 @@ class Form:
         return f"{self.task}, {kind} of shape {shapes}{order}"
 
 
-IMAGE, SEQUENCE, CLASSES_LAST = (-1, -1), (-1,), (1,)
 FLAT = (
     Form("multi-class", integer=True),
     Form("binary"),
     Form("binary", column=True),
+    Form("binary", column=True, flat=True),
     Form("multi-label"),
     Form("multi-class", one_hot=True),
     Form("multi-class", column=True, integer=True),
-    Form("binary", integer=True),
-    Form("binary", column=True, integer=True),
-    Form("multi-label", integer=True),
-    Form("binary", boolean=True),
-    Form("multi-label", boolean=True),
+    *(
+        Form(*kind, **{dtype: True})
+        for dtype in ("integer", "boolean")
+        for kind in (
+            ("binary",),
+            ("binary", True),
+            ("multi-label",),
+            ("multi-class", False, (), True),
+        )
+    ),
 )
+IMAGE, SEQUENCE = (-1, -1), (-1,)
 MAPS = (
-    Form("multi-class", integer=True, map=IMAGE),
-    Form("multi-class", integer=True, map=SEQUENCE),
-    Form("multi-class", integer=True, map=CLASSES_LAST),
-    Form("multi-class", one_hot=True, map=IMAGE),
+    *(
+        Form("multi-class", map=axes, one_hot=one_hot, integer=not one_hot)
+        for one_hot in (False, True)
+        for axes in (IMAGE, SEQUENCE, (1,), (1, 1))
+    ),
     Form("binary", column=True, map=IMAGE),
     Form("binary", column=True, integer=True, map=IMAGE),
     Form("multi-label", map=IMAGE),
@@ -268,11 +276,18 @@ def in_one_line(error):
 def _hint(loss, outcome):
     """What to examine instead, after what it raised or returned."""
     missing = re.search(r"missing .*argument.*?: '(\w+)'", f"{outcome}")
+    named = [
+        name
+        for name, parameter in parameters(loss).items()
+        if parameter.kind is parameter.KEYWORD_ONLY and TARGETS.search(name)
+    ]
     match outcome:
         case _ if isinstance(loss, type):
             return " (it is a class: examine an instance of it)"
         case TypeError() if missing:
             call = f"f(l, t, {missing[1]}=...)"
+        case TypeError() if named:
+            call = f"f(l, {named[0]}=t)"
         case (one, other) if not (_trains(one) or _trains(other)):
             return (
                 " (a gradient and a Hessian, as boosting libraries want "

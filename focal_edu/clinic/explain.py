@@ -113,7 +113,7 @@ def _named(subject, model, known, said):
             names = (*factor_names, *names)
             options.append((_cost(names), names, gamma, alpha))
     _, names, gamma, alpha = min(options, key=lambda option: option[0])
-    form, first = _form(model, known, said)
+    form, first = _form(model, known, said, subject.form.one_hot)
     if model.detached:
         first += (named("p_t detached"),)
     first += tuple(filter(None, (model.order, model.alpha)))
@@ -137,13 +137,17 @@ def _of_all(form, average, known):
     return sigmoids and unsaid and average == "mean over classes too"
 
 
-def _form(model, known, said):
-    """A probability to claim, or the names of those that nobody claimed."""
+def _form(model, known, said, one_hot):
+    """A probability to claim, or the names of those that nobody claimed.
+
+    Sigmoids of one-hot targets are a multi-label loss.
+    """
     found, wanted = model.probability, known.smoothing
     wanted = 0.0 if unset(wanted) else wanted
     name = found.name if found else ""
-    softmax = not unset(said.task) and not isinstance(known.alpha, float)
-    if name.startswith(SIGMOIDS) and not softmax:  # which has no one α
+    one_number = isinstance(known.alpha, float)  # which no softmax has
+    softmax = one_hot or not (unset(said.task) or one_number)
+    if name.startswith(SIGMOIDS) and not softmax:
         return found, ()
     smooth = named("label smoothing of the targets")
     smooth = replace(smooth, numbers={"share": wanted})
