@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
@@ -153,6 +154,39 @@ def saved_bytes(loss, *arguments):
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         loss(*arguments)
     return sum(sizes.values())
+
+
+def passes(loss, *arguments):
+    """Return how many passes `loss` makes, and the bytes that they move.
+
+    A pass is an operation, forward or backward, that reads or writes a
+    tensor of the size of the first argument. Views and what happens in
+    place do not count, nor what an operation does inside.
+    """
+    with _Passes(arguments[0].numel()) as seen:
+        loss(*arguments).backward()
+    return seen.count, seen.moved
+
+
+class _Passes(TorchDispatchMode):
+    def __init__(self, size):
+        super().__init__()
+        self.size, self.count, self.moved = size, 0, 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        read = [v for v in args if isinstance(v, torch.Tensor)]
+        if isinstance(made, torch.Tensor) and _is_new(made, read):
+            used = (made, *read)
+            if any(tensor.numel() == self.size for tensor in used):
+                self.count += 1
+                self.moved += sum(t.untyped_storage().nbytes() for t in used)
+        return made
+
+
+def _is_new(made, read):
+    places = [t.untyped_storage().data_ptr() for t in (made, *read)]
+    return places[0] not in places[1:]
 
 
 def table(rows):

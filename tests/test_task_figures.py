@@ -95,7 +95,8 @@ def test_time_over_size():
         for loss, both in times.items()
         for size, time in zip((10, 1000), both, strict=True)
     ]
-    (axes,) = figures.time_over_size({"here": rows}).axes
+    figure = figures.time_over_size({"here": rows})
+    (axes,) = figure.axes
     (usual,) = (line for line in axes.lines if line.get_label() == "usual")
     np.testing.assert_allclose(usual.get_xydata(), [[10, 2], [1000, 3]])
 
@@ -138,6 +139,16 @@ def test_the_benchmark_measures_and_tabulates():
         assert values[0] == pytest.approx(values[1], rel=1e-4)
 
 
+def test_passes_are_counted_with_their_bytes():
+    x, y = torch.ones(1000, requires_grad=True), torch.ones(1000)
+    arrays = 3 + 1 + 2  # x y; its sum; and on the way back y times one number
+    count, moved = benchmark.passes(lambda x, y: (x * y).sum(), x, y)
+    assert count == 3
+    assert moved == arrays * 4000 + 2 * 4  # the sum, and what comes back
+    count, _ = benchmark.passes(lambda x: x.view(10, 100).sum(), x)
+    assert count == 1  # views move nothing
+
+
 def test_what_lesson_10_concludes_of_the_recorded_tables():
     record = benchmark.recorded()
     took = {
@@ -153,7 +164,17 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         assert ratio(threads, (10**7,), "usual") > 6
         assert ratio(threads, (10**6,), "usual") > 1.8
         assert ratio(threads, (32, 10), "usual", "softmax") < 0.7
-    assert ratio("float32", (10**8,), "torchvision, compiled") > 30
+    for size in (10**3, 10**4, 10**5, 10**6, 10**7):
+        ours, usual = (
+            took["float32", "sigmoid", (size,), loss]
+            for loss in ("ours", "usual")
+        )
+        assert 100 < usual - ours < 350  # microseconds saved on the card
+    assert ratio("float32", (10**8,), "usual") > 9
+    assert ratio("float32", (10**8,), "ours, compiled") > 10
+    assert ratio("float32", (10**8,), "torchvision, compiled") > 3 * ratio(
+        "float32", (10**8,), "torchvision"
+    )
     assert all(
         set(counts) == {"right"} for counts in record["numerics"].values()
     )

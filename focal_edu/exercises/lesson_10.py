@@ -230,8 +230,8 @@ upstream = Fault(
             "That is 1 - p_t, the sigmoid of minus the truth's logit."
         ),
         "    slope = q**gamma * (gamma * np.exp(log_p) * log_p - q)": (
-            "That is the slope with respect to the logit of the truth, as in "
-            "lesson 02."
+            "That is the slope of lesson 02, and you may mend it here too, "
+            "but another line is the one that returns the wrong thing."
         ),
         "    return sign * slope": Repair(
             "    return grad_output * sign * slope"
@@ -254,35 +254,6 @@ upstream = Fault(
     why="What comes from above, grad_output, must multiply the slope. For a "
     "sum it is 1, so nothing is noticed. For a mean over N it is 1/N, and "
     "the gradient is N times too large.",
-)
-
-
-twice_the_bandwidth = Choice(
-    "a card with twice the bandwidth, a fused kernel",
-    {
-        "as long as before": (
-            "That would mean that the kernel waits for something other than "
-            "memory."
-        ),
-        "about half as long": RIGHT,
-        "about a quarter as long": (
-            "Each byte is moved once, so the gain is not squared."
-        ),
-        "it depends on the arithmetic units only": (
-            "There are a few dozen operations to each dozen bytes; which of "
-            "the two does the card finish first?"
-        ),
-        "longer, since more is in flight": (
-            "With more bandwidth the same bytes arrive sooner."
-        ),
-    },
-    hints=(
-        "Does the kernel wait for arithmetic or for memory?",
-        "It computes little on each number that it fetches.",
-    ),
-    why="A loss that waits for nothing but memory takes bytes over "
-    "bandwidth. Doubling the one below halves it. Once arithmetic is the "
-    "slower of the two, more bandwidth buys nothing.",
 )
 
 
