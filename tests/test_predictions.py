@@ -331,7 +331,11 @@ def test_three_losses_without_a_label():
     assert c(torch.tensor(-1.5), torch.tensor(0)).item() == pytest.approx(
         -np.log(p_star) / 2
     )
-    assert question("11.name_of_c").answer.startswith("FL*")
+    slope = 1 / (1 + 81 * np.e)  # 1 − σ(2 log 9 + 1)
+    true = 0.01 * (0.1 - 1.8 * np.log(0.9))  # at p_t = 0.9, γ = 2
+    assert question("11.slope_of_c").truth == pytest.approx(
+        slope / true, 1e-3
+    )
     how = {"task": "binary", "gamma": 2, "alpha": None}
     names = [examine(loss, **how).names for loss in (a, b, c)]
     assert names == [

@@ -256,9 +256,9 @@ ranks_far_worse = Choice(
         "Which of them can no longer tell an easy negative from a hard one?",
         "The sigmoid of a number between 0 and 1 has nowhere to go.",
     ),
-    why="The second sigmoid sees numbers between 0 and 1. It answers between "
-    "a half and three quarters whatever the image, so no negative ever "
-    "becomes easy.",
+    why="The second sigmoid sees numbers between 0 and 1, so no negative "
+    "becomes easy, and all of them push every logit down. There the first "
+    "one's slope p (1 − p) leaves no gradient to raise a positive again.",
 )
 
 quietened = Choice(
@@ -271,6 +271,7 @@ quietened = Choice(
             "Nothing in the table counts how often a class occurs."
         ),
     },
+    exercise=True,
     hints=(
         "Read kornia's row: who gets α, and who gets 1 − α?",
         "Compare 0.25 with 0.75.",
@@ -290,6 +291,7 @@ power_of_a = Number(
         3: "That is how far the two labels are apart.",
         16: "The power is the slope of the line itself, and not its square.",
     },
+    exercise=True,
     hints=(
         "`fitted` takes the loss and a label, and returns a power first.",
         "Call `fitted(ex.loss_a, 0)` and read its first number.",
@@ -303,7 +305,7 @@ divisor_of_b = Choice(
     "what loss B divides by",
     {
         "N: a mean, with the weights 3 and 1": (
-            "On seven examples it agrees; try it on one, or on fourteen."
+            "It agrees for one size of batch; try others."
         ),
         "the sum of the weights": (
             "Then a single example would lose the same whatever its weight, "
@@ -315,6 +317,7 @@ divisor_of_b = Choice(
         ),
         "nothing that depends on the batch": RIGHT,
     },
+    exercise=True,
     hints=(
         "Call it on a batch, and on two copies of that batch put together.",
         "A mean stays where it is when the batch is doubled; a sum doubles.",
@@ -324,30 +327,26 @@ divisor_of_b = Choice(
     "batches of seven nobody can tell the two apart.",
 )
 
-name_of_c = Choice(
-    "the name of loss C",
-    {
-        "the focal loss with a margin": (
-            "A margin moves the logit and leaves the rest; here the logit is "
-            "multiplied as well."
-        ),
-        "PolyLoss: the focal loss and one more power of 1 − p_t": (
-            "Then what the focal loss leaves over would be such a power, and "
-            "the report would give its size."
-        ),
-        "cross entropy with smoothed labels": (
-            "Then the loss would rise again where the model is right and "
-            "very sure; ask it at a logit of 20."
-        ),
-        "FL*, from the paper's appendix A": RIGHT,
+slope_of_c = Number(
+    "loss C's gradient at p_t = 0.9, over the focal loss's",
+    1.56,
+    within=0.01,
+    wrong={
+        0.0045: "That is its own gradient: divide it by the focal loss's.",
+        0.045: "That is how it compares with cross entropy's gradient.",
+        2.15: "That is how the losses compare; ask for their gradients.",
+        0.64: "That is the focal loss's over its own: turn it round.",
+        0.88: "That is at p_t = 0.1, where both are near cross entropy's.",
     },
+    exercise=True,
     hints=(
-        "Its dots form no line, and both labels have the same ones: what "
-        "does `examine` say of them?",
-        "Cross entropy of a logit that is stretched and shifted, divided by "
-        "the stretch: lesson 02 has it at its end.",
+        "A positive has p_t = 0.9 at the logit log 9: let PyTorch take both "
+        "gradients there.",
+        "Call `backward()` on `ex.loss_c(x, y)` and on `build()(x, y)`, each "
+        "with a fresh leaf x, and divide one `x.grad` by the other.",
     ),
-    why="It is cross entropy of 2 x_t + 1, divided by 2. The paper calls it "
-    "FL*, a loss with a shape much like the focal loss's. In its experiments "
-    "both do about equally well.",
+    why="It is FL*, from the paper's appendix A: cross entropy of 2 x_t + 1, "
+    "divided by 2. Its gradient is σ(2 x_t + 1) − 1, here −0.0045 where the "
+    "focal loss has −0.0029. In the paper's experiments both do about "
+    "equally well.",
 )

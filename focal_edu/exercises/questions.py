@@ -54,6 +54,9 @@ class Question:
         A nudge, then nearly all.
     why : str
         Why the truth is true, in two to four sentences.
+    exercise : bool, optional
+        Whether nothing below shows the truth: a right answer is then told
+        the first of these sentences.
 
     Raises
     ------
@@ -64,8 +67,10 @@ class Question:
     listing = ""
     least_wrong = 4
 
-    def __init__(self, about, *, hints, why):
+    def __init__(self, about, *, hints, why, exercise=False):
         self.about, self.hints, self._why = about, hints, why
+        if exercise:
+            self.praise = why.partition(". ")[0] + "."
         self.forget()
 
     def forget(self):
