@@ -1147,6 +1147,45 @@ def test_a_gradient_and_a_hessian_are_told_apart_from_a_tuple():
     assert "a gradient and a Hessian" in line and "[0]" not in line
 
 
+# A constant or C, several weights: what an expert would read ----------------
+
+
+def boxes(x, y):
+    return rows(x, y) / 4
+
+
+def of_one_alpha(z, t):
+    return 0.5 * of_classes(z, t).mean()
+
+
+def of_each_output(z, t, alpha=(0.3, 0.6, 0.9)):
+    positive, negative = terms(z, F.one_hot(t, 3).to(z))
+    alpha = z.new_tensor(alpha)
+    return (alpha * positive + (1 - alpha) * negative).mean()
+
+
+EACH = "alpha is (0.3, 0.6, 0.9), of each output"
+READ = [
+    (boxes, L, {"alpha": None}, {"scaled by 0.25", AVERAGE}, "constant 4"),
+    (weighted(2, 1), L, {}, {"pos_weight is 2"}, "2 for positives and 1 for"),
+    (of_one_alpha, M, {"alpha": 0.5}, {"alpha to every class"}, "every"),
+    (over(lambda y: 6.5), B, {}, {"scaled by 0.1538"}, "constant 6.5"),
+    (
+        of_each_output,
+        M,
+        {},
+        {"one against rest", EACH, "mean over classes too"},
+        "output; ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("loss", "task", "claims", "names", "detail"), READ)
+def test_an_expert_reads_it_so(loss, task, claims, names, detail):
+    report = examine(loss, task=task, gamma=2, **claims)
+    assert set(report.names) == names and detail in report.headline, report
+
+
 # Weights that each batch sets; what an examination may cost -----------------
 
 

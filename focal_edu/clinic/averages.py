@@ -16,7 +16,8 @@ from .model import Model
 from .names import named, variants_of
 from .names.reduction import DIVIDED, NO_NUMBER, SET_BY_THE_BATCH
 from .names.variant import FITTED
-from .subject import close
+from .said import numbers_of_classes
+from .subject import Labels, close
 
 OVERWRITTEN = named("alpha overwritten")
 
@@ -99,7 +100,27 @@ def _agreeing(subject, fit):
     ]
     if fit.order is None and not fit.pairs:
         tried += [replace(model, alpha=OVERWRITTEN) for model in averaged]
-    return [model for model in tried if agrees(subject, model)]
+    found = [model for model in tried if agrees(subject, model)]
+    if len(found) > 1:  # a number may be C, or a constant
+        return [m for m in found if _agrees_with_more(subject, m)] or found
+    return found
+
+
+def _agrees_with_more(subject, model):
+    """Whether it agrees on more classes, if it has no number of its own."""
+    known = numbers_of_classes(subject.loss, None)
+    uneven = np.ptp(model.table, -1) > 1e-6 * model.table.max()
+    if len(known) == 1 or uneven.any() or subject.task == "binary":
+        return True
+    classes = subject.labels.classes + 2
+    table = np.repeat(model.table[..., :1], classes, -1)
+    more = batches.usual_batch(subject.task, Labels.of(classes), subject.rng)
+    try:
+        seen = subject.ask(more).value
+    except Refusal:
+        return True
+    ours = ask(replace(model, table=table).loss(), subject.plain, *more)
+    return close(seen, ours.value, subject.rtol)
 
 
 def _reductions(subject):

@@ -9,6 +9,7 @@ from . import rules
 from .claims import unset
 from .fit import as_written
 from .names import named, variants_of
+from .names.alpha import alike, overwritten
 from .names.variant import Variant
 
 OTHERS = "other weights"
@@ -86,12 +87,14 @@ def _kind(alpha):
 def _rules(subject, model, alpha):
     """What an α may be made of: the paper's rule first."""
     one_for_many = subject.task == "multi-class" and not model.pairs
-    if not (one_for_many and _kind(alpha) == "number"):
+    one_for_many &= _kind(alpha) == "number"
+    if not one_for_many:
         yield None
+    half = one_for_many and alpha == 0.5  # where all rules are one
     for variant in variants_of("alpha", subject.task):
-        overwritten = variant.name == "alpha overwritten"
-        if _kind(alpha) in variant.alpha and not overwritten:
-            yield variant
+        if _kind(alpha) in variant.alpha and variant.rule is not overwritten:
+            if variant.rule is alike or not half:
+                yield variant
 
 
 def _guesses(subject, model, table):
@@ -102,7 +105,7 @@ def _guesses(subject, model, table):
     if even:
         if model.pairs and abs(first - 0.5) < 1e-6:
             yield 0.5, None
-        divisor = model.reduction == "sum" and _whole(first)
+        divisor = _divisor(first, model)
         if first < 1 and not divisor and not model.relative:
             name = "both" if model.pairs else "every class"
             own = replace(named(f"alpha to {name}"), detail=f"{first:.4g}")
@@ -142,14 +145,19 @@ def _left_over(subject, model, table, own, variant):
     return names
 
 
-def _whole(weight):
-    return abs(1 / weight - round(1 / weight)) < 1e-6 * abs(1 / weight)
+def _divisor(weight, model):
+    """The constant that a sum was divided by, to get this weight, or None."""
+    summed = f"{model.reduction}".endswith(("sum", "summed over examples"))
+    number = round(1 / weight, 2)
+    short = number % 1 == 0 or abs(weight - round(weight, 3)) > 1e-7
+    known = summed and short and abs(number * weight - 1) < 1e-6
+    return number if known and weight < 1 else None
 
 
 def _scaled(ratio, model):
     detail = ""
-    if model.reduction == "sum" and _whole(ratio) and ratio < 1:
-        detail = f"the sum over a constant {round(1 / ratio)}, not a mean"
+    if divisor := _divisor(ratio, model):
+        detail = f"the sum over a constant {divisor:g}, not a mean"
     elif model.pairs and np.ptp(model.table[:, 0]) > 1e-6:
         detail = _both(model.table)
     return Variant(
@@ -181,12 +189,19 @@ def _both(table):
 
 
 def _others(table):
-    shown = ", ".join(show(tuple(row)) for row in np.atleast_2d(table))
-    one = table.ndim == 2 and table.shape[1] == 1
-    return Variant(
+    *low, shown = (show(tuple(row)) for row in np.atleast_2d(table))
+    if low:
+        shown = f"positives {shown}, negatives {low[0]}"
+    even = low and np.ptp(table, 1).max() < 1e-5
+    others = Variant(
         OTHERS,
         "alpha",
         "weights that no α gives",
         "the balance is set by other numbers than α",
-        detail=_both(table) if one else shown,
+        detail=_both(table) if even else shown,
     )
+    if low and np.allclose(table.sum(0), 1, 1e-4):
+        own = tuple(table[1])
+        name = f"alpha is {show(own)}, of each output"
+        return replace(others, name=name, detail="")
+    return others
