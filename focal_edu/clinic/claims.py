@@ -149,6 +149,9 @@ class Claims:
         shown = [self.task, f"γ = {self.gamma:g}", f"α = {show(alpha)}"]
         if self.scale != 1:
             shown.append(f"scale {self.scale:.6g}")
+            if isinstance(alpha, float) and self.task != "multi-class":
+                pair = alpha * self.scale, (1 - alpha) * self.scale
+                shown[-1] += " (weights {:.6g} and {:.6g})".format(*pair)
         if self.probabilities:
             shown.append(f"of {self.takes}")
         if self.sigmoids:
@@ -159,5 +162,4 @@ class Claims:
         if self.ignore_index is not None:
             shown.append(f"ignore_index {self.ignore_index}")
         told = ", ".join(k for k in HELD if k not in self.given)
-        note = f" (not given: {told})" if told else ""
-        return ", ".join(shown) + note
+        return ", ".join(shown) + f" (not given: {told})" * bool(told)

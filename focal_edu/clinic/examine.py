@@ -10,6 +10,7 @@ from .example import smallest_example
 from .explain import explain
 from .extremes import far_out
 from .facts import measured_effect, measurements, profile
+from .names import VARIANTS
 from .properties import PROPERTIES
 from .report import FAILS, SLOPE, Finding, Report
 from .said import checked, read_from
@@ -161,7 +162,7 @@ def assert_conforms(
         As in `examine`. γ, and α or two weights, must be given: measured
         ones would let cross entropy pass, as the focal loss with γ = 0.
     except_for : sequence of str, optional
-        Names of properties that may fail, as the report writes them.
+        What may fail, by its name in the report: properties and mistakes.
 
     Notes
     -----
@@ -170,18 +171,18 @@ def assert_conforms(
         def test_our_loss():
             assert_conforms(our_loss, task="binary", gamma=2, alpha=0.25)
     """
-    unknown = set(except_for) - set(PROPERTIES)
+    known = [*PROPERTIES, *(variant.name for variant in VARIANTS)]
+    unknown = set(except_for) - set(known)
     if unknown:
         raise ValueError(
-            f"except_for names no property: {sorted(unknown)}; there are "
-            f"{list(PROPERTIES)}"
+            f"except_for names nothing: {sorted(unknown)}; there are {known}"
         )
     if unset(alpha) and weights is None:
         raise TypeError("alpha, or weights, must be given: None is no weight")
     claims |= {"gamma": gamma, "alpha": alpha, "weights": weights}
     report = examine(loss, **claims)
     failing = set(report.failing) - set(except_for)
-    unseen = report.mistakes and not report.failing
+    unseen = set(report.names) - set(except_for) and not report.failing
     if failing or unseen or report.verdict == "refused":
         raise AssertionError(f"{report}")
 

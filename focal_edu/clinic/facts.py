@@ -101,7 +101,7 @@ def _of_model(subject, model, profile):
     negative = numbers.pop("negative", None)
     yield "weights", _weights(subject, model)
     if model.factor and not negative:
-        yield from _exponents(profile)
+        yield from (f for f in _exponents(profile) if ", then " not in f[1])
     else:
         gamma = f"{model.gamma:.6g}"
         more = f" for positives, {negative} for negatives"
@@ -171,8 +171,8 @@ def _own_derivative(subject):
 
 
 def _mixing(subject):
-    before, after = subject.answer, subject.moved[1]
-    gap = _gap(after.gradient[1:], before.gradient[1:])
+    hopeless, easy = (answer.gradient[2:] for _, answer in subject.moved)
+    gap = _gap(hopeless, easy)
     word = "none" if gap < 1e-6 else f"up to {gap:.2g} of a gradient"
     yield "one example's effect on the others", word
 

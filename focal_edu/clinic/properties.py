@@ -77,7 +77,8 @@ def labels_are_alike(subject, claims):
     both = both[:, np.isfinite(both).all(axis=0)]
     if not both.size:
         return None, "a class has no weight"
-    return _agree(subject, *both, "; with the label turned")
+    divided = ", claimed weights divided out" * (claims.alpha is not None)
+    return _agree(subject, *both, "; with the label turned", after=divided)
 
 
 def gradient_is_the_closed_form(subject, claims):
@@ -122,13 +123,13 @@ def average_is_the_one_claimed(subject, claims):
 
 
 def examples_do_not_mix(subject, claims):
-    moved, after = subject.moved
-    claimed = (claims.answer(*b) for b in (subject.batch, moved))
-    if not close(*(answer.gradient[1:] for answer in claimed), 1e-6):
+    batches, answers = zip(*subject.moved, strict=True)
+    claimed = (claims.answer(*batch) for batch in batches)
+    if not close(*(answer.gradient[2:] for answer in claimed), 1e-6):
         return None, "the average claimed mixes them"
-    before = subject.answer.gradient
-    same = close(before[1:], after.gradient[1:], 10 * subject.rtol)
-    return same, "one example's logit changes the others' gradients"
+    others = (answer.gradient[2:] for answer in answers)
+    seen = "two examples' logits change the others' gradients"
+    return close(*others, 10 * subject.rtol), seen
 
 
 def hard_examples_keep_their_slope(subject, claims):
@@ -339,7 +340,7 @@ def ignored_targets_leave_no_trace(subject, claims):
     unsaid = index is None
     untested, trace = (None, RISK) if unsaid else (UNTESTED, False)
     if unsaid and subject.task != "multi-class":
-        return None, "asked of losses of class indices"
+        return None, "give ignore_index to have it asked"
     if subject.form.one_hot:
         return untested, "its targets are one-hot"
     if subject.task != "multi-class" and index in (0, 1):
@@ -414,4 +415,5 @@ PROPERTIES = {
     "finite where all are ignored": finite_where_all_are_ignored,
     "its tensors move with the module": tensors_move_with_the_module,
     "finite without positives": finite_without_positives,
+    "targets between 0 and 1": lambda *_: (None, "not asked"),
 }

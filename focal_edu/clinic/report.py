@@ -72,13 +72,13 @@ def by_cause(findings, words="name"):
     return [(names, seen) for (seen, _), names in causes.items()]
 
 
-def _told(findings, words="failure"):
+def _told(findings):
     """Say how they fail and why, a cause that several have once."""
     return [
         first
         + (f", and {len(rest)} more" if rest else "")
         + (f" ({seen})" if seen else "")
-        for (first, *rest), seen in by_cause(findings, words)
+        for (first, *rest), seen in by_cause(findings, "failure")
     ]
 
 
@@ -159,17 +159,16 @@ class Report:
                 told += _told(self._holding(UNTESTED))
                 return f"Fails: {'; '.join(told)}."
             case "unknown":
-                told = _told(self._holding(*FAILS), "name")[:3]
-                where = self.example or "random batches"
-                told = "; ".join(told) or f"at {where}"
+                failing, of = len(self.failing), len(self.findings)
+                told = f"; {failing} of {of} properties fail"
+                if not failing:
+                    told = f", at {self.example or 'random batches'}"
                 away = (
                     self.profile.telling(self.facts) if self.profile else ()
                 )
-                seen = "; ".join(": ".join(fact) for fact in away[:3])
-                return (
-                    "Unknown deviation, with no name for it. Fails: "
-                    f"{told}." + f" Measured: {seen}." * bool(seen)
-                )
+                seen = "".join(": ".join(fact) for fact in away[:1])
+                seen = f" Measured: {seen}." * bool(seen)
+                return f"Unknown deviation{told}.{seen}"
         reasons = [line.partition(": ")[2] for line in self.trouble[:1]]
         return (
             ": ".join(["It could not be examined", *reasons]).rstrip(".")

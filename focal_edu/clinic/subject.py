@@ -161,11 +161,13 @@ class Subject:
 
     @cached_property
     def moved(self):
-        """The batch with its first example's logits changed; its answer."""
+        """The batch with two examples made hopeless, then easy; answers."""
         logits, targets = self.batch
-        logits = logits.copy()
-        logits[0] = logits[0][::-1] if logits.ndim > 1 else -logits[0]
-        return (logits, targets), self.ask((logits, targets))
+        multi_class = self.task == "multi-class"
+        yes = np.eye(self.labels.classes)[targets] if multi_class else targets
+        easy = 6 * (2 * yes[:2] - 1)
+        both = [(np.append(x, logits[2:], 0), targets) for x in (-easy, easy)]
+        return [(batch, self.ask(batch)) for batch in both]
 
     @cached_property
     def singles(self):
@@ -205,10 +207,8 @@ class Subject:
         rows = batches.one_of_each(self.task, self.labels, HOPELESS)
         if self.task == "multi-label":
             x_t = np.where(np.eye(self.labels.classes), HOPELESS, 40.0)
-            rows = (
-                np.concatenate((-x_t, x_t)),
-                np.repeat(rows[1], len(x_t), 0),
-            )
+            both = np.concatenate((-x_t, x_t))
+            rows = both, np.repeat(rows[1], len(x_t), 0)
         try:
             value = self.each(rows).value / -HOPELESS
         except Refusal:

@@ -163,7 +163,7 @@ def _scaled(ratio, model):
     return Variant(
         f"scaled by {ratio:.4g}",
         "alpha",
-        f"{ratio:.4g} times the focal loss",
+        "the focal loss times a constant",
         "the learning rate changes, and nothing else does",
         detail=detail,
     )
