@@ -1164,7 +1164,53 @@ def of_each_output(z, t, alpha=(0.3, 0.6, 0.9)):
     return (alpha * positive + (1 - alpha) * negative).mean()
 
 
+def log_alone(x, y, low=0.02):
+    p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid())
+    return -((1 - p_t) ** 2 * p_t.clamp(min=low).log()).mean()
+
+
+def soft_throughout(x, y, distance=False):
+    """Smoothed labels in cross entropy, p_t and alpha, as YOLO has them."""
+    y, p = 0.8 * y + 0.1, x.sigmoid()
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    q = (y - p).abs() if distance else y + p - 2 * y * p
+    weight = 1 if distance else 0.3 * y + 0.7 * (1 - y)
+    return (weight * q**2 * ce).mean()
+
+
+def soft_entropy(x, y):
+    ce = F.binary_cross_entropy_with_logits(
+        x, 0.8 * y + 0.1, reduction="none"
+    )
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def bare_poly(x, y):
+    """The added power has no alpha."""
+    positive, negative = terms(x, y)
+    q = (x * (1 - 2 * y)).sigmoid()
+    return (0.3 * positive + 0.7 * negative + 2 * q**3).mean()
+
+
+def two_classes(p, y):
+    """Unified focal loss: class 0 has a power, class 1 has none."""
+    assert p.ndim == 2 and p.shape == y.shape
+    p = p.clamp(1e-7, 1 - 1e-7)
+    each = -y * p.log()
+    return (0.3 * (1 - p[:, 0]) ** 3 * each[:, 0] + 0.7 * each[:, 1]).mean()
+
+
+def wide_margin(x, y):
+    """ASL: a margin of 0.2, powers 1 and 2."""
+    p = (x.sigmoid() - 0.2).clamp(min=0)
+    positive = y * x.sigmoid().log() * (1 - x.sigmoid())
+    return -(positive + (1 - y) * p**2 * (-p).log1p()).mean()
+
+
 EACH = "alpha is (0.3, 0.6, 0.9), of each output"
+OF_SMOOTHED = "label smoothing, p_t of the smoothed"
+DISTANCE = "label smoothing, factor of the distance"
+BARE = "a power of 1 - p_t added, without weights"
 READ = [
     (boxes, L, {"alpha": None}, {"scaled by 0.25", AVERAGE}, "constant 4"),
     (weighted(2, 1), L, {}, {"pos_weight is 2"}, "2 for positives and 1 for"),
@@ -1177,6 +1223,25 @@ READ = [
         {"one against rest", EACH, "mean over classes too"},
         "output; ",
     ),
+    (log_alone, B, {}, {"p_t clipped in the log alone"}, "ε = 0.02"),
+    (
+        partial(log_alone, low=1e-5),
+        L,
+        {},
+        {"p_t clipped in the log alone"},
+        "±11.5",
+    ),
+    (soft_throughout, L, {"alpha": 0.3}, {OF_SMOOTHED}, "share = 0.2"),
+    (partial(soft_throughout, distance=True), B, {}, {DISTANCE}, "= 0.2"),
+    (soft_entropy, L, {}, {"label smoothing, p_t read back"}, "= 0.2"),
+    (bare_poly, B, {"alpha": 0.3}, {BARE}, "ε = 2, α = 0.3"),
+    (
+        wide_margin,
+        L,
+        {},
+        {"margin for negatives", "another gamma for negatives"},
+        "m = 0.2",
+    ),
 ]
 
 
@@ -1184,6 +1249,12 @@ READ = [
 def test_an_expert_reads_it_so(loss, task, claims, names, detail):
     report = examine(loss, task=task, gamma=2, **claims)
     assert set(report.names) == names and detail in report.headline, report
+
+
+def test_a_class_may_lack_the_power():
+    report = examine(two_classes, task=M)
+    assert "another gamma for negatives" in report.names, report
+    assert "takes probabilities" in report.names, report
 
 
 # Weights that each batch sets; what an examination may cost -----------------

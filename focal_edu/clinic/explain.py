@@ -107,7 +107,9 @@ def _as_claimed(subject, known):
 def _named(subject, model, known, said):
     """The explanation of a model: what of it was not claimed."""
     options = []
-    for gamma, factor_names, table in _readings(model, known.gamma):
+    for gamma, factor_names, table in _unsmoothed(
+        model, _readings(model, known.gamma)
+    ):
         rest = replace(model, table=table)
         for alpha, names in weights.explanations(subject, rest, known):
             names = (*factor_names, *names)
@@ -180,6 +182,19 @@ def _readings(model, said_gamma):
     if gamma == 1 and wanted not in (0, 1):
         yield wanted, (named("gamma multiplied"),), table / wanted
     yield wanted, wrong, table
+
+
+def _unsmoothed(model, readings):
+    """Yield them, first with the α of which smoothed labels make theirs."""
+    known = (
+        model.probability and "p_t of the smoothed" in model.probability.name
+    )
+    for gamma, names, table in readings:
+        if known and model.pairs:
+            part = model.numbers["share"] / 2
+            mixed = table - part * table.sum(0)
+            yield gamma, names, mixed / (1 - 2 * part)
+        yield gamma, names, table
 
 
 def with_detail(variant, gamma=None):

@@ -20,6 +20,11 @@ from .names.variant import FITTED
 
 MANY = 12  # sigmoids of classes beyond which they weigh the same
 STALLED = 0.2  # a search that gains less than this has no exact end
+OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
+    "alpha": (0.5, 0.75),
+    "threshold": (0.15, 0.35, 0.65, 0.85),
+    "epsilon": (-1.0,),
+}
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")
 NORMALISED = named("divided by the sum of the factors")
@@ -203,29 +208,33 @@ class _Singles:
         if near[0].size and near[1].size:
             steepness = np.logaddexp(0, 3.0) - np.logaddexp(0, -0.3)
             slope = np.log(near[0][-1] / near[1][-1]) / steepness
+        slope = float(np.clip(slope, 0.5, 12))  # never 0
         numbers = dict(numbers)
-        if "eps" in numbers:
-            numbers["eps"] = self._floor() or numbers["eps"]
-        yield [float(np.clip(slope, 0.5, 12)), *numbers.values()]  # never 0
+        for place in (-3.5, -5) if "eps" in numbers else (0,):
+            if eps := self._floor(place) if place else 0:
+                numbers["eps"] = eps
+            yield [slope, *numbers.values()]
+        free = self.x_t[self.value == 0]
+        if "margin" in numbers and free.size:  # p was below it there
+            numbers["margin"] = 1 / (1 + math.exp(free.min() - 0.3))
+            yield [slope, *numbers.values()]
         if "scale" in numbers:
             numbers |= {"scale": (slope + 1) / 3, "shift": 0.0}
             yield [2.0, *numbers.values()]
         elif len(numbers) < 2:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
-        if "threshold" in numbers:  # which has one place between margins
-            for threshold in (0.15, 0.35, 0.65, 0.85):
-                yield [2.0, *(numbers | {"threshold": threshold}).values()]
-        if "epsilon" in numbers:  # what PolyLoss has for detectors
-            yield [2.0, *(numbers | {"epsilon": -1.0}).values()]
+        for name in numbers.keys() & OTHER_STARTS.keys():
+            for start in OTHER_STARTS[name]:
+                yield [2.0, *(numbers | {name: start}).values()]
 
-    def _floor(self):
+    def _floor(self, place):
         """The ε at whose logarithm the loss stays far out; 0 if it grows."""
         far, near = (
-            np.abs(self.value[self.x_t == x]) for x in (batches.FAR, -5)
+            np.abs(self.value[self.x_t == x]) for x in (batches.FAR, place)
         )
         stays = far[-1] < 4 * near[-1]
-        return math.exp(-5 * far[-1] / near[-1]) if stays else 0.0
+        return math.exp(place * far[-1] / near[-1]) if stays else 0.0
 
     def _with_slope(self, model, known):
         """With `detached` as the gradients have it."""
@@ -274,16 +283,18 @@ class Search:
         """The draft with the numbers that leave next to nothing, or None.
 
         Sought from the best of the starts: γ, then the variants' numbers.
+        A margin has an edge on the way: from each of them.
         """
         starts = [self._coded(start) for start in starts]
-        best = min(starts, key=lambda start: (self._off(start) ** 2).sum())
-        numbers = leastsq(
-            self._off, best, full_output=True, ftol=STALLED, maxfev=200
-        )[0]
-        far = max(map(abs, numbers)) > 100
-        if far or np.abs(self._off(numbers)).max() > 1:
-            return None
-        return self._with(numbers)
+        starts.sort(key=lambda start: (self._off(start) ** 2).sum())
+        for start in starts[: None if "margin" in self.draft.numbers else 1]:
+            numbers = leastsq(
+                self._off, start, full_output=True, ftol=STALLED, maxfev=200
+            )[0]
+            near = max(map(abs, numbers)) < 100
+            if near and np.abs(self._off(numbers)).max() <= 1:
+                return self._with(numbers)
+        return None
 
     def _off(self, numbers):
         asked = tuple(numbers)

@@ -65,6 +65,7 @@ def of_table(table, truth, batch):
     """The weight of each element."""
     table = table.to(truth.log_p.dtype)
     if not by_class(truth, batch):
+        table = table[..., None] if truth.positive.ndim > 2 else table
         return torch.where(truth.positive, table[1], table[0])
     rows = table[batch.targets]
     return rows if truth.log_p.ndim == rows.ndim else rows.unsqueeze(1)
@@ -77,8 +78,8 @@ def by_class(truth, batch):
 
 
 def unreduced(elements, weights, truth, batch, factor):
-    parts = elements.ndim == 2 and truth.positive.shape[1:] == (1,)
-    return elements.sum(1) if parts and elements.shape[1] > 1 else elements
+    parts = elements.shape[-1:] != truth.positive.shape[-1:]
+    return elements.sum(-1) if parts else elements
 
 
 def mean(elements, weights, truth, batch, factor):

@@ -127,7 +127,6 @@ def absent(truth, gamma):
     "negatives are focused more, or less, than positives: γ' moves the "
     "balance as α does (ASL; varifocal where positives have 0)",
     seen="Alibaba-MIIL/ASL src/loss_functions/losses.py",
-    tasks=ELEMENTWISE,
 )
 def two_powers(truth, gamma, negative=4.0):
     return torch.where(
@@ -168,6 +167,22 @@ def star(truth, gamma, beta=1.0):
 def poly(truth, gamma, epsilon=1.0):
     more = 1 + epsilon * truth.log_q.exp() / -truth.log_p
     return focal(truth, gamma) * more
+
+
+@variant(
+    "a power of 1 - p_t added, without weights",
+    "α_t (1 − p_t)^γ CE + ε (1 − p_t)^(γ + 1): PolyLoss, α on one part only",
+    "the added part knows no α: with α = 0.25 it drowns the rest of the "
+    "positives' loss",
+    seen="abhuse/polyloss-pytorch polyloss.py",
+    alpha=("number",),
+)
+def bare_poly(truth, gamma, epsilon=1.0, alpha=0.25):
+    return torch.where(
+        truth.positive,
+        poly(truth, gamma, epsilon / alpha),
+        poly(truth, gamma, epsilon / (1 - alpha)),
+    )
 
 
 @variant(

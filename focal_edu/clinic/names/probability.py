@@ -5,7 +5,6 @@ import torch.nn.functional as F
 
 from ..rules import (
     Truth,
-    batch_of,
     of_the_truth,
     one_hot,
     positive,
@@ -16,7 +15,6 @@ from .variant import (
     CLASSES,
     ELEMENTWISE,
     EXTREME,
-    ONE_ANSWER,
     READ_OFF,
     variant,
 )
@@ -55,6 +53,17 @@ def rounded_products(batch):
 def clipped(batch, eps=1e-7):
     p_t = _p_t(batch)
     return _read_off(p_t.clamp(eps, 1 - eps), batch)
+
+
+@variant(
+    "p_t clipped in the log alone",
+    "log max(p_t, ε), the factor left alone",
+    "examples with p_t below ε have next to no gradient: the worst mistakes "
+    "are never corrected",
+    seen="torch.nn.functional.binary_cross_entropy: −100",
+)
+def clipped_in_the_log(batch, eps=1e-3):
+    return stable(batch)._replace(log_p=_p_t(batch).clamp(min=eps).log())
 
 
 @variant(
@@ -163,7 +172,6 @@ def stretched(batch, scale=1.5, shift=0.5):
     "confident right answers are pushed back by the smoothing share of "
     "the loss, unless their factor has muted them first",
     seen="torch.nn.CrossEntropyLoss, label_smoothing",
-    tasks=ONE_ANSWER,
 )
 def smoothed(batch, share=0.1):
     return stable(batch)._replace(log_p=-_smoothed_entropy(batch, share))
@@ -175,26 +183,49 @@ def smoothed(batch, share=0.1):
     "p_t is no longer a probability and never nears 1: no example "
     "becomes easy",
     seen="torch.nn.CrossEntropyLoss, label_smoothing",
-    tasks=ONE_ANSWER,
 )
 def smoothed_and_read_back(batch, share=0.1):
     return read_back(_smoothed_entropy(batch, share), positive(batch))
 
 
 @variant(
+    "label smoothing, p_t of the smoothed",
+    "cross entropy and p_t = Σ y_k p_k, both with smoothed labels",
+    "p_t never nears 1: easy examples keep a share of their loss",
+    seen="ultralytics/yolov5 utils/loss.py, label_smoothing",
+)
+def smoothed_throughout(batch, share=0.1):
+    p_t = stable(batch).log_p.exp() * (1 - share)
+    rest = (
+        1 - p_t - share / (batch.classes if batch.multi_class else 2)
+    ).log()
+    return smoothed(batch, share)._replace(log_q=rest)
+
+
+@variant(
+    "label smoothing, factor of the distance",
+    "|y − p|^γ and cross entropy, both with smoothed labels: quality focal",
+    "the factor is 0 at the smoothed label and grows again beyond it",
+    seen="ultralytics/yolov5 utils/loss.py, QFocalLoss with label_smoothing",
+    tasks=ELEMENTWISE,
+)
+def smoothed_distance(batch, share=0.1):
+    gap = (stable(batch).log_q.exp() - share / 2).abs()
+    return smoothed(batch, share)._replace(log_q=gap.log())
+
+
+@variant(
     "label smoothing of the targets",
     "Σ y_k FL_k with smoothed y: each class has its own factor",
     "the focal loss of soft targets: right classes are pulled below 1",
-    tasks=ONE_ANSWER,
     alpha=("none",),
 )
 def smoothed_targets(batch, share=0.1):
     if not batch.multi_class:
         one = stable(batch)
-        logits = torch.stack((one.log_p, one.log_q), 1)
-        truth = torch.zeros_like(batch.targets).long()
-        row = smoothed_targets(batch_of(logits, truth), share)
-        return row._replace(positive=positive(batch)[:, None])
+        both = torch.stack((one.log_p, one.log_q), -1)
+        soft = both.new_tensor([1 - share / 2, share / 2])
+        return Truth(soft * both, both.flip(-1), one.positive[..., None])
     truth = one_hot(batch)
     log_p = batch.logits.log_softmax(1)
     rest = batch.logits[:, None, :].expand(-1, batch.classes, -1)

@@ -15,7 +15,13 @@ WEIGHTED = ("number", "weights")
 FITTED = "nothing: its numbers are fitted to the answers"
 EXTREME = "nothing else differs at ordinary logits"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
-SYMBOLS = {"eps": "ε", "epsilon": "ε", "beta": "β", "margin": "m"}
+SYMBOLS = {
+    "eps": "ε",
+    "epsilon": "ε",
+    "beta": "β",
+    "margin": "m",
+    "alpha": "α",
+}
 TABLE = []
 
 
