@@ -33,9 +33,10 @@ class Explanation:
     @property
     def cost(self):
         """How much there is to explain; a known name before a number."""
-        cost = _cost(self.names)
-        if self.subject.task == "multi-class" and self.model:
-            cost += (self.model.reduction == "mean_positive") / 2
+        cost, model = _cost(self.names), self.model
+        if self.subject.task == "multi-class" and model:
+            apart = "negative" in model.numbers  # class 0 is, from the rest
+            cost += (apart or model.reduction == "mean_positive") / 2
         return cost
 
 

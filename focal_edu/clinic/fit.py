@@ -16,7 +16,7 @@ from scipy.optimize import leastsq
 from . import batches, rules
 from .model import Model
 from .names import named, variants_of
-from .names.variant import FITTED
+from .names.variant import ALONE, FITTED
 
 MANY = 12  # sigmoids of classes beyond which they weigh the same
 STALLED = 0.2  # a search that gains less than this has no exact end
@@ -44,12 +44,17 @@ def fits(subject):
         [
             variant
             for variant in variants_of(part, data.task)
-            if variant.match == FITTED and by_us not in variant.name
+            if variant.match in (FITTED, ALONE) and by_us not in variant.name
         ]
         for part in ("probability", "factor")
     )
     one = [(change,) for change in (ENTROPY, *probabilities, *factors)]
-    for several in (one, product(probabilities, factors)):
+    two = [
+        pair
+        for pair in product(probabilities, factors)
+        if all(variant.match == FITTED for variant in pair)
+    ]
+    for several in (one, two):
         drafts = map(_draft, filter(data.may_be, several))
         yield [*filter(None, map(data.fit, drafts))]
 

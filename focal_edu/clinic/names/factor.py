@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from ..rules import focal
-from .variant import ELEMENTWISE, EXTREME, READ_OFF, variant
+from .variant import ALONE, ELEMENTWISE, EXTREME, READ_OFF, variant
 
 
 @variant(
@@ -176,6 +176,7 @@ def poly(truth, gamma, epsilon=1.0):
     "positives' loss",
     seen="abhuse/polyloss-pytorch polyloss.py",
     alpha=("number",),
+    match=ALONE,
 )
 def bare_poly(truth, gamma, epsilon=1.0, alpha=0.25):
     return torch.where(
@@ -199,6 +200,7 @@ def entropy_added(truth, gamma, share=0.5):
     "no factor below a threshold of p_t, ((1 − p_t) / threshold)^γ above",
     "hard examples are treated as by cross entropy; only easy ones are muted",
     seen="Sergievskiy & Ponamarev 2019, arXiv:1903.01347",
+    match=ALONE,
 )
 def reduced(truth, gamma, threshold=0.5):
     return _reduced(truth, gamma, threshold, threshold)
@@ -210,6 +212,7 @@ def reduced(truth, gamma, threshold=0.5):
     "above: without a step",
     "hard examples are treated as by cross entropy; only easy ones are muted",
     seen="pytorch-toolbelt losses/functional.py, reduced_threshold",
+    match=ALONE,
 )
 def reduced_over_the_rest(truth, gamma, threshold=0.3):
     return _reduced(truth, gamma, threshold, 1 - threshold)

@@ -12,6 +12,7 @@ from ..rules import (
     stable,
 )
 from .variant import (
+    ALONE,
     CLASSES,
     ELEMENTWISE,
     EXTREME,
@@ -61,6 +62,7 @@ def clipped(batch, eps=1e-7):
     "examples with p_t below ε have next to no gradient: the worst mistakes "
     "are never corrected",
     seen="torch.nn.functional.binary_cross_entropy: −100",
+    match=ALONE,
 )
 def clipped_in_the_log(batch, eps=1e-3):
     return stable(batch)._replace(log_p=_p_t(batch).clamp(min=eps).log())
@@ -183,6 +185,7 @@ def smoothed(batch, share=0.1):
     "p_t is no longer a probability and never nears 1: no example "
     "becomes easy",
     seen="torch.nn.CrossEntropyLoss, label_smoothing",
+    match=ALONE,
 )
 def smoothed_and_read_back(batch, share=0.1):
     return read_back(_smoothed_entropy(batch, share), positive(batch))
@@ -193,6 +196,7 @@ def smoothed_and_read_back(batch, share=0.1):
     "cross entropy and p_t = Σ y_k p_k, both with smoothed labels",
     "p_t never nears 1: easy examples keep a share of their loss",
     seen="ultralytics/yolov5 utils/loss.py, label_smoothing",
+    match=ALONE,
 )
 def smoothed_throughout(batch, share=0.1):
     p_t = stable(batch).log_p.exp() * (1 - share)
@@ -208,6 +212,7 @@ def smoothed_throughout(batch, share=0.1):
     "the factor is 0 at the smoothed label and grows again beyond it",
     seen="ultralytics/yolov5 utils/loss.py, QFocalLoss with label_smoothing",
     tasks=ELEMENTWISE,
+    match=ALONE,
 )
 def smoothed_distance(batch, share=0.1):
     gap = (stable(batch).log_q.exp() - share / 2).abs()
@@ -335,6 +340,7 @@ def softmax_against_rest(batch):
     "twice",
     tasks=ELEMENTWISE,
     alpha=("number",),
+    match=ALONE,
 )
 def boosted(batch, pos_weight=2.0):
     right = stable(batch)

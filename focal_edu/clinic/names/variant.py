@@ -13,6 +13,7 @@ ANY_ALPHA = ("none", "number", "weights")
 WEIGHTED = ("number", "weights")
 # What must have been measured before a rule is tried.
 FITTED = "nothing: its numbers are fitted to the answers"
+ALONE = "that it explains the answers alone: never fitted beside another"
 EXTREME = "nothing else differs at ordinary logits"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
 SYMBOLS = {
