@@ -44,6 +44,13 @@ def test_pictures_need_no_pytorch():
     assert "torch" not in loaded
 
 
+def test_the_clinic_needs_what_its_extra_installs():
+    loaded = modules_after("from focal_edu.clinic import *; examine(build())")
+    tops = {name.partition(".")[0] for name in loaded}
+    extra = names(PROJECT["optional-dependencies"]["clinic"])
+    assert set(HEAVY) & tops == extra == {"scipy", "torch"}
+
+
 def test_every_public_name_is_there_and_documented():
     for name in focal_edu.__all__:
         value = getattr(focal_edu, name)
