@@ -176,12 +176,15 @@ class Tuned(NamedTuple):
         return [name for name in ends if self.best[name] in ends[name]]
 
     def __str__(self):
-        """The grid: under each value the best score that it reached."""
+        """The grid: under each value the best score that it reached.
+
+        What was not chosen, for want of a second value, is left out.
+        """
         lines = []
         for name in self.best:
-            if name == "score":
-                continue
             profile = self.profile(name)
+            if name == "score" or len(profile) == 1:
+                continue
             marks = ["*" if v == self.best[name] else "" for v in profile]
             tried = [f"{v:g}{m}" for v, m in zip(profile, marks, strict=True)]
             lines += [f"{name:<8}" + "".join(f"{v:>8}" for v in tried)]

@@ -335,31 +335,3 @@ def mean_and_error(these, those):
     apart = np.asarray(these) - np.asarray(those)
     spread = np.std(apart, ddof=1)
     return np.mean(apart), spread / np.sqrt(len(apart))
-
-
-costs_most = Choice(
-    "which of four mistakes costs the most",
-    {
-        "p_t detached": (
-            "Its factor still silences the easy examples, only with a "
-            "slightly different slope."
-        ),
-        "the mean taken before the factor": RIGHT,
-        "p for p^γ in the negatives": (
-            "That is the factor of γ = 1 for negatives, which still "
-            "silences the easy ones."
-        ),
-        "α on both classes": (
-            "That makes both classes weigh alike, and the factor still turns "
-            "down what is easy."
-        ),
-    },
-    hints=(
-        "Which of the four no longer tells easy examples from hard ones?",
-        "Lesson 11's second loss multiplies every gradient of a batch by "
-        "one number.",
-    ),
-    why="With the mean taken first, a batch has one factor. Every example "
-    "keeps its share of cross entropy's gradient, and all of it shrinks as "
-    "the batch becomes easy. The other three still turn down what is easy.",
-)
