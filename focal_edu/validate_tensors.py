@@ -59,15 +59,18 @@ def check_soft_target(input, target, check_values=None):
         return True
     if not may_look(target, check_values):
         return False
-    floating = target.is_floating_point()
-    if floating and _all_hard(target):
+    if target.is_floating_point() and _all_hard(target):
         return True
+    _check_range(target)
+    return not target.is_floating_point()
+
+
+def _check_range(target):
     low, high = (end.item() for end in torch.aminmax(target))
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"target must lie in [0, 1], got values from {low} to {high}"
         )
-    return not floating
 
 
 def _all_hard(y):
@@ -90,7 +93,8 @@ def check_class_target(input, target, ignore_index, check_values=None):
         )
     _check_target(input, target)
     if target.is_floating_point() and target.shape == input.shape:
-        check_soft_target(input, target, check_values)
+        if may_look(target, check_values) and target.numel():
+            _check_range(target)
         return True, None
     indices = without(input.shape, axis)
     floating = target.is_floating_point() or target.dtype == torch.bool

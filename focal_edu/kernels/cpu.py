@@ -1,11 +1,7 @@
-"""Losses and slopes together on a CPU, on pieces that stay in its cache.
+"""Losses and slopes together on a CPU, by the odds.
 
-The odds against a truth, q/p = e^n, say all that is wanted of it, at half
-the price, so long as e^n stays in its range: a piece where it does not is
-worked again by the `pairs`, right at any logit.
-
-The same lines work tensors and, where a batch is small, NumPy's arrays,
-whose operations take a third of the time to begin: `xp` is torch or NumPy.
+A small batch is worked by NumPy, whose operations take a third of the time
+to begin; a large one in pieces that stay in the cache.
 """
 
 import math
@@ -16,18 +12,15 @@ import numpy as np
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from . import pairs
-from .formulas import Truth, working
+from . import odds, pairs
+from .formulas import working
 
 SHARE = 2**16
 """Logits of one thread's share of a piece; of several classes four times as
 many, since there are fewer arrays of that size."""
 
-SMALL = 2**14
-"""Logits of a batch that is small."""
-
-NEAR = 1e-18, 1e18
-"""Sums of exponentials whose ratios single precision holds."""
+SMALL = 2**10
+"""Logits of a batch that is small; of several classes four times as many."""
 
 IN_PLACE = False
 """Whether `times` spends its first argument."""
@@ -51,13 +44,15 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
     hard : bool
         Whether every y is known to be 0 or 1.
     """
-    work = partial(_sigmoid, gamma=gamma, hard=hard or y is None)
+    work = odds.hard if hard or y is None else odds.soft
+    work = partial(work, gamma=gamma, each=each, slope=slope)
     again = partial(pairs.sigmoid_each, gamma=gamma)
-    pieces = partial(_flat_pieces, x.shape)
-    small = x.numel() <= SMALL and x.ndim > 0
+    values = x, y, a, b
+    if x.numel() <= piece_size():
+        small = x.numel() <= SMALL and x.ndim > 0
+        return _piece(work, again, values, up, small=small)[:2]
     shape = x.shape if each else None
-    values = x, y, a, b, up
-    return _work(work, again, pieces, small, values, shape, slope)
+    return _pieces(work, again, _flat_cut, values, up, shape)
 
 
 def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
@@ -70,6 +65,9 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     up, slope, each
         As in `sigmoid`.
     """
+    work = partial(
+        odds.softmax, ignored=ignored, gamma=gamma, each=each, slope=slope
+    )
 
     def again(z, t, weight):
         return weight * pairs.softmax_each(z, t, 1.0, gamma, ignored)
@@ -77,12 +75,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     weight = alpha
     if isinstance(alpha, torch.Tensor):
         weight = alpha[t if ignored is None else t.where(t != ignored, 0)]
-    small = 0 < z.numel() <= SMALL and z.ndim == 2
-    work = _softmax_of_arrays if small else _softmax
-    work = partial(work, gamma=gamma, ignored=ignored)
-    shape = t.shape if each else None
-    values = z, t, weight, up
-    return _work(work, again, _class_pieces, small, values, shape, slope)
+    return _rows(work, again, (z, t, weight), up, t.shape)
 
 
 def classes(z, w, a, gamma, *, up, slope, each=False):
@@ -95,188 +88,110 @@ def classes(z, w, a, gamma, *, up, slope, each=False):
     up, slope, each
         As in `sigmoid`.
     """
-    work = partial(_classes, gamma=gamma)
-    small = 0 < z.numel() <= SMALL and 1 < z.ndim < 4
-    shape = z.select(min(1, z.ndim - 1), 0).shape if each else None
-    values = z, w, a, up
-    return _work(work, None, _class_pieces, small, values, shape, slope)
+    work = partial(odds.classes, gamma=gamma, each=each, slope=slope)
+    shape = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
+    return _rows(work, None, (z, w, a), up, shape)
 
 
-def _work(work, again, pieces, small, values, shape, slope):
-    """Work a batch: `small`, by NumPy, or in pieces that may need the pairs.
+def _rows(work, again, values, up, shape):
+    """Work examples of several classes; each loss has a place in `shape`."""
+    z, each = values[0], work.keywords["each"]
+    rows = *values, up
+    if z.ndim != 2:
+        rows = [_as_rows(v, z.ndim) for v in rows]
+    *values, up = rows
+    if 0 < z.numel() <= 4 * piece_size():
+        small = z.numel() <= 4 * SMALL
+        losses, slopes, _ = _piece(work, again, values, up, small=small)
+    else:
+        n, _, *others = values[0].shape
+        flat = (n, *others) if each else None
+        losses, slopes = _pieces(work, again, _row_cut, values, up, flat)
+    if z.ndim != 2:
+        losses = losses.reshape(shape) if each else losses
+        slopes = slopes if slopes is None else slopes.reshape(z.shape)
+    return losses, slopes
 
-    Losses are wanted of each, in a `shape`, or their sum.
-    """
-    x, each = values[0], shape is not None
-    if small:
-        total, losses, slopes = work(*map(_array, values), each, slope)
-        if math.isfinite(total) or again is None:
-            losses = torch.from_numpy(losses if each else np.asarray(total))
-            slopes = torch.from_numpy(slopes).to(x.dtype) if slope else None
-            return losses, slopes
-    total, dtype = 0.0, working(x.dtype)
-    losses = each and x.new_empty(shape, dtype=dtype)
-    slopes = slope and x.new_empty(x.shape)
-    for piece in pieces(*values, losses, slopes):
-        part = math.nan
-        if not small:
-            part = work(piece[0].to(dtype), *piece[1:])[0].item()
-        if again and not math.isfinite(part):
-            part = _by_pairs(again, *piece)
+
+def _as_rows(value, ndim):
+    """(n, C) or (n, C, r) of logits with `ndim` axes, (n) or (n, r) of what
+    has no axis of classes."""
+    if not isinstance(value, torch.Tensor) or value.ndim < ndim - 1:
+        return value
+    if ndim == 1:
+        return value[None]
+    return value.flatten(2 if value.ndim == ndim else 1)
+
+
+def _pieces(work, again, cut, values, up, shape):
+    """Work pieces one by one; the losses come in a `shape`, or their sum."""
+    x, total = values[0], 0.0
+    losses = slopes = None
+    if shape is not None:
+        losses = x.new_empty(shape, dtype=working(x.dtype))
+    if work.keywords["slope"]:
+        slopes = x.new_empty(x.shape)
+    for *piece, up_, to_losses, to_slopes in cut(*values, up, losses, slopes):
+        out = to_slopes if x.dtype == working(x.dtype) else None
+        found, along, part = _piece(work, again, piece, up_, out)
         total += part
-    if not each:
-        losses = x.new_full((), total, dtype=dtype)
-    return losses, slopes if slope else None
+        if losses is not None:
+            to_losses.copy_(found)
+        if slopes is not None and along is not to_slopes:
+            to_slopes.copy_(along)
+    if losses is None:
+        losses = x.new_full((), total, dtype=working(x.dtype))
+    return losses, slopes
 
 
-def _by_pairs(each_of, *piece):
-    """Work a piece at any logit."""
-    *values, up, losses, slopes = piece
+def _piece(work, again, values, up, out=None, small=False):
+    """Work one piece: by NumPy or PyTorch, or by the pairs at any logit.
+
+    Return the losses, or their sum; the slopes; and the sum.
+    """
+    x = values[0]
+    if small:
+        with np.errstate(all="ignore"):
+            losses, slopes = work(*map(_array, values))
+        losses = torch.from_numpy(np.asarray(losses))
+        slopes = slopes if slopes is None else torch.from_numpy(slopes)
+    else:
+        x = x.to(working(x.dtype))
+        losses, slopes = work(x, *values[1:], out=out)
+    total = (losses.sum() if losses.ndim else losses).item()
+    if again and not math.isfinite(total):
+        losses, slopes = _by_pairs(again, values, **work.keywords)
+        total = losses.sum().item()
+    if slopes is not None:
+        if up is not None:
+            slopes = slopes * (up[:, None] if 0 < up.ndim < x.ndim else up)
+        if slopes.dtype != values[0].dtype:
+            slopes = slopes.to(values[0].dtype)
+    return losses, slopes, total
+
+
+def _by_pairs(each_of, values, each, slope, **_):
+    x = values[0].to(working(values[0].dtype))
+    slopes = None
     with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
-        if slopes is False:
-            found = each_of(*values)
+        if slope:
+            losses, slopes = pairs.with_slope(each_of, None, x, *values[1:])
         else:
-            found, slope = pairs.with_slope(each_of, up, *values)
-            slopes.copy_(slope)
-    if losses is not False:
-        losses.copy_(found)
-    return found.sum().item()
+            losses = each_of(x, *values[1:])
+    return losses if each else losses.sum(), slopes
 
 
 def _kept(tensor):
     return tensor
 
 
-# The works take arrays or tensors. `losses` and `slopes` are where these go,
-# or whether they are wanted; they come back beside the sum of the losses.
-
-
-@np.errstate(all="ignore")
-def _sigmoid(x, y, a, b, up, losses, slopes, gamma, hard):
-    xp, out = _library(x), _place(slopes)
-    y = y if y is None else _like(y, x)
-    if y is None:
-        sign, n, weight = -1.0, -x, a
-    elif hard:
-        sign = y * -2
-        sign += 1
-        n, weight = x * sign, a
-        if not isinstance(a, float) or a != b:
-            weight = b - b * y
-            weight += a * y
-    else:  # both truths, one of logit x, the other of logit −x
-        n, weight = xp.stack([-x, x]), xp.stack([a * y, b - b * y])
-    truth = _of_odds(xp.exp(n, out=n), gamma, weight)
-    if losses is not False:
-        each = truth.factor * truth.ce
-        losses = _put(each if hard else each.sum(0), losses)
-    total = _dot(truth)
-    if slopes is not False:
-        fall = _fall(truth, gamma, up)
-        if hard:
-            slopes = xp.multiply(fall, sign, out=out)
-        else:
-            slopes = xp.subtract(fall[1], fall[0], out=out)
-    return total, losses, slopes
-
-
-def _softmax(z, t, weight, up, losses, slopes, gamma, ignored):
-    """Tensors, (n, C) or (n, C, r)."""
-    here, weight = t.unsqueeze(1), _beside(weight)
-    if ignored is not None:
-        kept = here != ignored
-        here, weight = here * kept, kept.to(z.dtype) * weight
-    out = _place(slopes)
-    at_home = out is not None and out.dtype == z.dtype
-    e = torch.exp(z, out=out if at_home else None)
-    odds = z.gather(1, here).exp_()
-    # a 0 as a tensor is scattered faster than 0.0
-    nothing = torch.zeros((), dtype=z.dtype).expand_as(here)
-    total = e.scatter_(1, here, nothing).sum(1, keepdim=True)
-    if not (_near(odds) and _near(total)):
-        return torch.tensor(torch.nan), losses, slopes
-    truth = _of_odds(total / odds, gamma, weight)
-    loss = _dot(truth)
-    if losses is not False:
-        losses = _put((truth.factor * truth.ce).squeeze(1), losses)
-    if slopes is not False:
-        fall = _fall(truth, gamma, _beside(up))
-        e.mul_(fall / total).scatter_(1, here, fall.neg_())
-        slopes = e if at_home else _put(e, slopes)
-    return loss, losses, slopes
-
-
-@np.errstate(all="ignore")
-def _softmax_of_arrays(z, t, weight, up, losses, slopes, gamma, ignored):
-    """Arrays, (n, C)."""
-    if ignored is not None:
-        kept = t != ignored
-        t = t * kept
-        weight = weight * kept.astype(z.dtype)
-    n, count = z.shape
-    at = np.arange(0, n * count, count)
-    at += t
-    e = z - z.take(at)[:, None]
-    np.exp(e, out=e)
-    e.put(at, np.finfo(e.dtype).tiny)  # next to nothing
-    total = e.sum(1)
-    truth = _of_odds(total.copy(), gamma, weight)
-    loss = _dot(truth)
-    if losses:
-        losses = truth.factor * truth.ce
-    if slopes:
-        fall = _fall(truth, gamma, up)
-        e *= (fall / total)[:, None]
-        e.put(at, -fall)
-        slopes = e
-    return loss, losses, slopes
-
-
-@np.errstate(all="ignore")
-def _classes(z, w, a, up, losses, slopes, gamma):
-    """Every class against all others; right at any logit.
-
-    Of a sum over all classes but one, what the highest logit adds is kept
-    apart from what those below it add: so no digit is lost.
-    """
-    xp, w = _library(z), _like(w, z)
-    z = z - _beside(xp.amax(z, 1))
-    below = xp.sign(z)
-    below *= -1
-
-    def sums(values):
-        part = values * below
-        lower = _beside(part.sum(1))
-        part *= -1
-        part += values
-        return lower, _beside(part.sum(1))
-
-    e = xp.exp(z)
-    lower, high = sums(e)
-    ce = xp.subtract(xp.log1p(lower + (high - 1)), z, out=z)
-    q = high - e
-    q += lower
-    q /= lower + high
-    q += xp.finfo(q.dtype).tiny
-    p = e
-    p /= lower + high
-    factor = q**gamma
-    factor *= w
-    factor *= a
-    truth = Truth(ce, p, q, factor)
-    loss = _dot(truth)
-    if losses is not False:
-        losses = _put((factor * ce).sum(1), losses)
-    if slopes is not False:
-        fall = _fall(truth, gamma, _beside(up))
-        share = xp.divide(fall, q, out=q)
-        lower, high = sums(share)
-        share *= -1
-        share += high
-        share += lower
-        p *= share
-        slopes = xp.subtract(p, fall, out=_place(slopes))
-    return loss, losses, slopes
+def _array(value):
+    """A tensor's own numbers, or those of a half precision in float32."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.dtype in (torch.bfloat16, torch.float16):
+        value = value.float()
+    return value.numpy(force=True)
 
 
 def times(slope, g):
@@ -286,127 +201,39 @@ def times(slope, g):
     return (slope * g).to(slope.dtype)
 
 
-def _of_odds(odds, gamma, weight):
-    """`formulas.truth(n, gamma)` by the odds e^n, in the place of q; its
-    factor is weighted."""
-    xp = _library(odds)
-    ce, p = xp.log1p(odds), odds + 1
-    q = odds
-    p = xp.reciprocal(p, out=p)
-    q *= p
-    factor = q**gamma
-    if not isinstance(weight, float) or weight != 1:
-        factor *= weight
-    return Truth(ce, p, q, factor)
-
-
-def _dot(truth):
-    return truth.factor.reshape(-1).dot(truth.ce.reshape(-1))
-
-
-def _fall(truth, gamma, up):
-    """Minus the slope along the logit of the truth, in the place of ce."""
-    ce, p, q, factor = truth
-    fall = ce
-    if isinstance(ce, torch.Tensor):
-        torch.addcmul(q, p, ce, value=gamma, out=fall)
-    else:
-        fall *= p
-        fall *= gamma
-        fall += q
-    fall *= factor
-    if up is not None:
-        fall *= up
-    return fall
-
-
-def _library(values):
-    return torch if isinstance(values, torch.Tensor) else np
-
-
-def _array(value):
-    if not isinstance(value, torch.Tensor):
-        return value
-    if value.is_floating_point():
-        value = value.to(working(value.dtype))
-    return value.numpy(force=True)
-
-
-def _like(values, x):
-    """Values in the type of x."""
-    if values.dtype == x.dtype:
-        return values
-    if isinstance(values, torch.Tensor):
-        return values.to(x.dtype)
-    return values.astype(x.dtype)
-
-
-def _beside(values):
-    """One value an example, beside its classes."""
-    if values is None or isinstance(values, float) or not values.ndim:
-        return values
-    return values[:, None]
-
-
-def _place(out):
-    """Where results go, or None for a place of their own."""
-    return None if isinstance(out, bool) else out
-
-
-def _put(values, out):
-    if isinstance(out, bool):
-        return values
-    return out.copy_(values)
-
-
-def _near(sums):
-    low, high = torch.aminmax(sums)
-    return NEAR[0] <= low.item() and high.item() <= NEAR[1]
-
-
 def piece_size():
     """Return the elements of one piece: every thread's share in its cache."""
     return SHARE * torch.get_num_threads()
 
 
-def _flat_pieces(shape, *values):
-    """Yield matching pieces of tensors that broadcast to `shape`, flat.
+def _flat_cut(x, *values):
+    """Yield matching pieces of tensors that broadcast to x, flat.
 
     What is no tensor, or one of a single number, comes along as it is.
     """
     size = piece_size()
-    if shape and math.prod(shape) <= size:
-        return [values]
 
     def split(value):
-        if not isinstance(value, torch.Tensor) or value.ndim < bool(shape):
+        if not isinstance(value, torch.Tensor) or not value.ndim:
             return repeat(value)
-        return value.expand(shape).reshape(-1).split(size)
+        return value.expand(x.shape).reshape(-1).split(size)
 
-    return zip(*map(split, values), strict=False)
+    return zip(*map(split, (x, *values)), strict=False)
 
 
-def _class_pieces(z, *values):
+def _row_cut(z, *values):
     """Yield matching pieces: (n, C) and (n,), or (n, C, r) and (n, r)."""
-    size = 4 * piece_size()
     if not z.numel():
         return []
-    if 1 < z.ndim < 4 and z.numel() <= size:
-        return [(z, *values)]
-    tensors = [
-        v if not isinstance(v, torch.Tensor) else v[None] if z.ndim < 2 else v
-        for v in (z, *values)
-    ]
-    z = tensors[0]
-    across = max(1, size // z.shape[1])
+    across = max(1, 4 * piece_size() // z.shape[1])
     down = max(1, across // math.prod(z.shape[2:]))
 
     def split(value):
-        if not isinstance(value, torch.Tensor) or value.ndim == 0:
+        if not isinstance(value, torch.Tensor) or not value.ndim:
             return repeat(value)
+        rows = value.split(down)
         if z.ndim == 2:
-            return value.split(down)
-        rows = value.flatten(2 if value.ndim == z.ndim else 1).split(down)
+            return rows
         return [part for row in rows for part in row.split(across, -1)]
 
-    return zip(*map(split, tensors), strict=False)
+    return zip(*map(split, (z, *values)), strict=False)

@@ -9,6 +9,7 @@ of a backward pass) the `pairs` do the work.
 from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import torch
 from torch.autograd import Function
@@ -56,9 +57,9 @@ def sigmoid_focal(
     """
     if not each and isinstance(scale, float):
         positive, negative, scale = positive * scale, negative * scale, None
-    settings = x, y, positive, negative, gamma
-    how = {"hard": hard}
-    return _fused("sigmoid", pairs.sigmoid_each, settings, scale, each, how)
+    settings = y, positive, negative, gamma
+    how = {"each": each, "hard": hard}
+    return _fused("sigmoid", pairs.sigmoid_each, x, settings, scale, how)
 
 
 def softmax_focal(
@@ -92,8 +93,8 @@ def softmax_focal(
     """
     if not each and isinstance(scale, float):
         alpha, scale = alpha * scale, None
-    settings = z, t, alpha, gamma, ignored
-    return _fused("softmax", pairs.softmax_each, settings, scale, each, {})
+    settings, how = (t, alpha, gamma, ignored), {"each": each}
+    return _fused("softmax", pairs.softmax_each, z, settings, scale, how)
 
 
 def classes_focal(z, w, *, gamma, scale=1.0, each=False):
@@ -114,8 +115,8 @@ def classes_focal(z, w, *, gamma, scale=1.0, each=False):
     weight = 1.0
     if not each and isinstance(scale, float):
         weight, scale = scale, None
-    settings = z, w, weight, gamma
-    return _fused("classes", _classes_each, settings, scale, each, {})
+    settings, how = (w, weight, gamma), {"each": each}
+    return _fused("classes", _classes_each, z, settings, scale, how)
 
 
 def _classes_each(z, w, a, gamma):
@@ -129,47 +130,59 @@ def _classes_each(z, w, a, gamma):
     return losses.sum(-2).reshape(z.select(min(1, z.ndim - 1), 0).shape)
 
 
-def _fused(name, each_of, settings, scale, each, how):
-    x, engine = settings[0], engine_for(*settings)
+def _fused(name, each_of, x, settings, scale, how):
+    engine = engine_for(x, *settings)
     work = getattr(engine, name, None)
-    if work is None:
-        losses = each_of(*settings)
-        losses = losses if each else _scaled(losses.sum(), scale)
-    else:
-        parts = engine, partial(work, each=each, **how), each_of
-        losses = _Fused.apply(*settings, None if each else scale, parts)
+    if work is not None:
+        job = Job(engine, partial(work, **how), each_of, settings, scale)
+        return _Fused.apply(x, job)
+    losses = each_of(x, *settings)
+    return _cast(losses if how["each"] else _scaled(losses.sum(), scale), x)
+
+
+def _cast(losses, x):
     if losses.dtype == x.dtype or torch.is_autocast_enabled(x.device.type):
         return losses
     return losses.to(x.dtype)
 
 
+class Job(NamedTuple):
+    """What is to be done with logits."""
+
+    engine: object
+    work: object
+    each_of: object
+    settings: tuple
+    scale: object
+
+
 class _Fused(Function):
-    """The loss of an engine, and its slope along the first argument."""
+    """The loss of an engine, and its slope along the logits."""
 
     @staticmethod
-    def forward(ctx, x, *arguments):
-        *settings, scale, ctx.parts = arguments
+    def forward(ctx, x, job):
         # float16 holds no slope that is not scaled up yet
         keep = x.requires_grad and x.dtype != torch.float16
-        loss, slope = ctx.parts[1](x, *settings, up=scale, slope=keep)
-        ctx.spent = False
-        pairs.save(ctx, x, *settings, scale, slope)
-        return loss
+        scale = None if job.work.keywords["each"] else job.scale
+        losses, slope = job.work(x, *job.settings, up=scale, slope=keep)
+        ctx.job, ctx.spent = job, False
+        others = [v for v in job.settings if isinstance(v, torch.Tensor)]
+        ctx.save_for_backward(x, slope, *others)
+        return _cast(losses, x)
 
     @staticmethod
     def backward(ctx, g):
-        *settings, scale, slope = pairs.saved(ctx)
-        nothing = (None,) * (len(settings) + 1)
-        return _slope(ctx, g, settings, scale, slope), *nothing
+        x, slope, *_ = ctx.saved_tensors
+        return _slope(ctx, g, x, slope), None
 
 
-def _slope(ctx, g, settings, scale, slope):
+def _slope(ctx, g, x, slope):
     """g times the slope: differentiable, kept, or worked out again."""
-    engine, work, each_of = ctx.parts
+    engine, work, each_of, settings, scale = ctx.job
     if torch.is_grad_enabled() or not has_memory(g):
-        return pairs.with_slope(each_of, _scaled(g, scale), *settings)[1]
+        return pairs.with_slope(each_of, _scaled(g, scale), x, *settings)[1]
     if slope is None or ctx.spent:
-        return work(*settings, up=_scaled(g, scale), slope=True)[1]
+        return work(x, *settings, up=_scaled(g, scale), slope=True)[1]
     ctx.spent = engine.IN_PLACE
     if 0 < g.ndim < slope.ndim:
         g = g.unsqueeze(1)  # one for all classes

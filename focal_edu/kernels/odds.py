@@ -1,0 +1,203 @@
+"""The formulas by the odds e^n against a truth, n minus its logit.
+
+They say all that is wanted of it, p = 1/(1 + e^n) and q = e^n p, at half
+the price, so long as e^n stays in its range. Where it does not, the losses
+are not finite, and the `pairs` must work the batch.
+
+The same lines work tensors and NumPy's arrays: `xp` is torch or NumPy. Each
+function returns the losses, or their sum unless `each`, and their slope
+along the logits, or None unless `slope`.
+"""
+
+import numpy as np
+import torch
+
+from .formulas import Truth
+
+NEAR = 1e-18, 1e18
+"""Sums of exponentials whose ratios single precision holds."""
+
+
+def hard(x, y, a, b, gamma, each, slope, out=None):
+    """a f(x) where y is 1, or None; b f(−x) where it is 0."""
+    xp = _library(x)
+    if y is None:
+        sign, weight = -1.0, a
+    else:
+        y = _like(y, x)
+        sign, weight = y * -2, a
+        sign += 1
+        if not isinstance(a, float) or a != b:
+            weight = b - b * y
+            weight += a * y
+    n = x * sign
+    truth = _truth(xp.exp(n, out=n), gamma, weight)
+    losses = _loss(truth, each)
+    if not slope:
+        return losses, None
+    return losses, xp.multiply(_fall(truth, gamma), sign, out=out)
+
+
+def soft(x, y, a, b, gamma, each, slope, out=None):
+    """a y f(x) + b (1−y) f(−x)."""
+    xp, y = _library(x), _like(y, x)
+    yes = a * y
+    no = b - b * y
+    n = -x
+    odds = xp.exp(n)
+    p = odds + 1
+    p = xp.reciprocal(p, out=p)
+    q = odds
+    q *= p
+    # −log p and −log q are log(1 + e^−|x|), the one of the less likely + |x|
+    rise = x.clip(0)
+    ce = xp.minimum(x, n, out=n)
+    ce = xp.exp(ce, out=ce)
+    ce = xp.log1p(ce, out=ce)
+    other = ce + rise
+    ce += rise
+    ce -= x
+    yes *= q**gamma
+    no *= p**gamma
+    yes, no = Truth(ce, p, q, yes), Truth(other, q, p, no)
+    losses = _loss(yes, each) + _loss(no, each)
+    if gamma == 0:  # the power hides that q is not a number
+        losses = losses + 0 * q.sum()
+    if not slope:
+        return losses, None
+    slopes = xp.subtract(_fall(no, gamma), _fall(yes, gamma), out=out)
+    return losses, slopes
+
+
+def softmax(z, t, weight, ignored, gamma, each, slope, out=None):
+    """w f(m_t) of (n, C) or (n, C, r) logits; w a number or one each."""
+    xp = _library(z)
+    if ignored is not None:
+        kept = t != ignored
+        t, weight = t * kept, _like(kept, z) * weight
+    at = _places(t, z.shape, xp)
+    if xp is np:
+        z = z - z.take(at)[:, None]
+    e = xp.exp(z, out=out)
+    own = e.take(at)
+    _put(e, at, own * 0)
+    total = e.sum(1)
+    if xp is np:
+        total += np.finfo(total.dtype).tiny
+    elif not (_near(own) and _near(total)):
+        return torch.tensor(torch.nan), None
+    truth = _truth(total / own, gamma, weight)
+    losses = _loss(truth, each)
+    if not slope:
+        return losses, None
+    fall = _fall(truth, gamma)
+    e *= (fall / total)[:, None]
+    _put(e, at, -fall)
+    return losses, e
+
+
+def classes(z, w, a, gamma, each, slope, out=None):
+    """a Σ_k w_k f(m_k), every class against all others, right at any logit.
+
+    Of a sum over all classes but one, what the highest logit adds is kept
+    apart from what those below it add: so no digit is lost.
+    """
+    xp, w = _library(z), _like(w, z)
+    z = z - xp.amax(z, 1)[:, None]
+    below = xp.sign(z)  # −1 below the highest, else 0
+    p = xp.exp(z)
+    q = below * p
+    lower = -q.sum(1)
+    rest = lower + (below.sum(1) + (z.shape[1] - 1))
+    share = (1 / (rest + 1))[:, None]
+    p *= share
+    q -= below
+    q += rest[:, None]
+    q *= share
+    q += xp.finfo(q.dtype).tiny
+    ce = xp.subtract(xp.log1p(rest)[:, None], z, out=z)
+    factor = q**gamma
+    factor *= w
+    factor *= a
+    truth = Truth(ce, p, q, factor)
+    losses = (factor * ce).sum(1) if each else _loss(truth, False)
+    if not slope:
+        return losses, None
+    fall = _fall(truth, gamma)
+    # p_k Σ_j≠k s_j minus the fall, s = fall / q
+    s = xp.divide(fall, q, out=q)
+    below *= s
+    lower = below.sum(1)[:, None]
+    below += s
+    s *= -1
+    s += below.sum(1)[:, None]
+    s -= lower
+    p *= s
+    return losses, xp.subtract(p, fall, out=out)
+
+
+def _truth(odds, gamma, weight):
+    """`formulas.truth` by the odds, in whose place comes q; its factor is
+    weighted."""
+    xp = _library(odds)
+    ce, p = xp.log1p(odds), odds + 1
+    p = xp.reciprocal(p, out=p)
+    q = odds
+    q *= p
+    factor = q**gamma
+    if not isinstance(weight, float) or weight != 1:
+        factor *= weight
+    return Truth(ce, p, q, factor)
+
+
+def _loss(truth, each):
+    if each:
+        return truth.factor * truth.ce
+    return truth.factor.reshape(-1).dot(truth.ce.reshape(-1))
+
+
+def _fall(truth, gamma):
+    """Minus the slope along the logit of the truth, in the place of ce."""
+    ce, p, q, factor = truth
+    fall = ce
+    if isinstance(ce, torch.Tensor):
+        torch.addcmul(q, p, ce, value=gamma, out=fall)
+    else:
+        fall *= p
+        fall *= gamma
+        fall += q
+    fall *= factor
+    return fall
+
+
+def _places(t, shape, xp):
+    """Where the true classes stand, of logits one by one."""
+    n, count, *others = shape
+    if not others:
+        return t + xp.arange(0, n * count, count)
+    (r,) = others
+    corners = xp.arange(0, n * count * r, count * r)[:, None]
+    return t * r + (corners + xp.arange(r))
+
+
+def _put(values, at, new):
+    put = values.put_ if isinstance(values, torch.Tensor) else values.put
+    put(at, new)
+
+
+def _near(sums):
+    low, high = torch.aminmax(sums)
+    return NEAR[0] <= low.item() and high.item() <= NEAR[1]
+
+
+def _library(values):
+    return torch if isinstance(values, torch.Tensor) else np
+
+
+def _like(values, x):
+    """Values in the type of x."""
+    if values.dtype == x.dtype:
+        return values
+    if isinstance(values, torch.Tensor):
+        return values.to(x.dtype)
+    return values.astype(x.dtype)
