@@ -9,11 +9,9 @@ for the device; and never in a call that is compiled, or in a tensor that a
 
 import torch
 
+from .kernels.cpu import flat_cut, in_turn, piece_size
 from .kernels.fused import has_memory
 from .validate import check_integer
-
-PART = 2**17
-"""Targets that are looked at together, so that they stay in a cache."""
 
 
 def check_logits(input):
@@ -75,9 +73,13 @@ def _check_range(target):
 
 def _all_hard(y):
     """Whether |y| is the sign of y everywhere: all are 0 or 1."""
-    if y.numel() > PART:
-        return all(map(_all_hard, y.reshape(-1).split(PART)))
-    return torch.equal(y.sign(), y.abs())
+    size = piece_size()
+    if y.numel() <= size:
+        return torch.equal(y.sign(), y.abs())
+    return all(
+        torch.equal(part.sign(), part.abs())
+        for _, (part,) in in_turn(flat_cut, size, y)
+    )
 
 
 def check_class_target(input, target, ignore_index, check_values=None):

@@ -291,6 +291,46 @@ def test_pieces_of_any_size_of_logits(shape, alpha, monkeypatch):
     np.testing.assert_allclose(gradient, known, rtol=1e-11, atol=1e-300)
 
 
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
+    """In small pieces, by NumPy; nothing that is found depends on it."""
+    g = torch.Generator().manual_seed(3)
+    x = (20 * torch.randn(300_000, generator=g)).to(dtype)
+    z = x.view(2, 3, 50_000)
+    hard, t = (x > 0).to(dtype), z.argmax(1)
+    soft = torch.rand(300_000, generator=g).to(dtype)
+    late = []
+
+    def spy(work, again, values, up, out=None, small=False):
+        late.append((small, values[0].numel()))
+        return piece(work, again, values, up, out, small)
+
+    piece = cpu._piece
+    monkeypatch.setattr(cpu, "_piece", spy)
+    monkeypatch.setattr(cpu, "SHARE", 2**13)
+    for loss, logits, target in (
+        (sigmoid_focal_loss, x, hard),
+        (sigmoid_focal_loss, x, soft),
+        (softmax_focal_loss, z, t),
+        (softmax_focal_loss, z, soft.view_as(z)),
+    ):
+        for reduction in ("none", "sum"):
+            found = []
+            for limit in (torch.inf, 0):
+                monkeypatch.setattr(cpu, "LATE", limit)
+                late.clear()
+                leaf = logits.detach().clone().requires_grad_()
+                losses = loss(leaf, target, reduction=reduction)
+                losses.sum().backward()
+                found.append((losses.detach(), leaf.grad))
+                first, *others = late
+                assert not first[0] and first[1] > cpu.ALONE
+                assert all(small == (limit == 0) for small, _ in others)
+                assert not limit == 0 or max(others)[1] <= cpu.ALONE
+            torch.testing.assert_close(*found)
+
+
 def test_a_logit_that_is_no_number_spoils_its_own_example_only():
     z, _, _, t = draw((6, 3))
     with torch.no_grad():

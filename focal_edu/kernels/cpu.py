@@ -7,6 +7,7 @@ to begin; a large one in pieces that stay in the cache.
 import math
 from functools import partial
 from itertools import repeat
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -21,6 +22,13 @@ many, since there are fewer arrays of that size."""
 
 SMALL = 2**10
 """Logits of a batch that is small; of several classes four times as many."""
+
+ALONE = 2**13
+"""Elements of a piece for one thread, which NumPy works."""
+
+LATE = 0.01
+"""Seconds that no piece takes unless its threads wait for one another: on a
+crowded machine, for one that is not running."""
 
 IN_PLACE = False
 """Whether `times` spends its first argument."""
@@ -52,7 +60,8 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
         small = x.numel() <= SMALL and x.ndim > 0
         return _piece(work, again, values, up, small=small)[:2]
     shape = x.shape if each else None
-    return _pieces(work, again, _flat_cut, values, up, shape)
+    pieces = partial(in_turn, flat_cut, piece_size())
+    return _pieces(work, again, pieces, values, up, shape)
 
 
 def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
@@ -106,7 +115,8 @@ def _rows(work, again, values, up, shape):
     else:
         n, _, *others = values[0].shape
         flat = (n, *others) if each else None
-        losses, slopes = _pieces(work, again, _row_cut, values, up, flat)
+        pieces = partial(in_turn, _row_cut, 4 * piece_size())
+        losses, slopes = _pieces(work, again, pieces, values, up, flat)
     if z.ndim != 2:
         losses = losses.reshape(shape) if each else losses
         slopes = slopes if slopes is None else slopes.reshape(z.shape)
@@ -123,7 +133,7 @@ def _as_rows(value, ndim):
     return value.flatten(2 if value.ndim == ndim else 1)
 
 
-def _pieces(work, again, cut, values, up, shape):
+def _pieces(work, again, pieces, values, up, shape):
     """Work pieces one by one; the losses come in a `shape`, or their sum."""
     x, total = values[0], 0.0
     losses = slopes = None
@@ -131,9 +141,10 @@ def _pieces(work, again, cut, values, up, shape):
         losses = x.new_empty(shape, dtype=working(x.dtype))
     if work.keywords["slope"]:
         slopes = x.new_empty(x.shape)
-    for *piece, up_, to_losses, to_slopes in cut(*values, up, losses, slopes):
+    for small, piece in pieces(*values, up, losses, slopes):
+        *piece, up_, to_losses, to_slopes = piece
         out = to_slopes if x.dtype == working(x.dtype) else None
-        found, along, part = _piece(work, again, piece, up_, out)
+        found, along, part = _piece(work, again, piece, up_, out, small)
         total += part
         if losses is not None:
             to_losses.copy_(found)
@@ -206,12 +217,25 @@ def piece_size():
     return SHARE * torch.get_num_threads()
 
 
-def _flat_cut(x, *values):
+def in_turn(cut, size, *values):
+    """Yield pieces of a `size`, or small ones once these were late; before
+    each, whether it is small."""
+    late = False
+    for piece in cut(size, *values):
+        if late:
+            for part in cut(ALONE, *piece):
+                yield True, part
+        else:
+            start = perf_counter()
+            yield False, piece
+            late = perf_counter() - start > LATE
+
+
+def flat_cut(size, x, *values):
     """Yield matching pieces of tensors that broadcast to x, flat.
 
     What is no tensor, or one of a single number, comes along as it is.
     """
-    size = piece_size()
 
     def split(value):
         if not isinstance(value, torch.Tensor) or not value.ndim:
@@ -221,11 +245,11 @@ def _flat_cut(x, *values):
     return zip(*map(split, (x, *values)), strict=False)
 
 
-def _row_cut(z, *values):
+def _row_cut(size, z, *values):
     """Yield matching pieces: (n, C) and (n,), or (n, C, r) and (n, r)."""
     if not z.numel():
         return []
-    across = max(1, 4 * piece_size() // z.shape[1])
+    across = max(1, size // z.shape[1])
     down = max(1, across // math.prod(z.shape[2:]))
 
     def split(value):
