@@ -218,14 +218,15 @@ def _head(name):
     return f"{short.replace('cross entropy', 'CE'):>{WIDTH}}"
 
 
-def recorded():
-    """Return what was recorded with the package, on a machine with a GPU.
+def recorded(file):
+    """Return what was recorded with the package, on a "gpu" or a "cpu".
 
-    A dict; ``curve`` and ``threads`` are lists of `Row`, by GPU and by CPU.
+    A dict; ``curve`` (of the GPU) and ``threads`` (of the CPU) are lists of
+    `Row`.
     """
-    file = resources.files(__package__) / "data" / "gpu.json"
-    record = json.loads(file.read_text())
-    for name in ("curve", "threads"):
+    path = resources.files(__package__) / "data" / f"{file}.json"
+    record = json.loads(path.read_text())
+    for name in {"curve", "threads"} & set(record):
         record[name] = [
             Row(*(row[key] for key in Row._fields))._replace(
                 shape=tuple(row["shape"])

@@ -172,7 +172,9 @@ def softmax_focal_loss(
             scale=_scale(reduction, count, input),
             each=each,
         )
-    t, count = target.long(), target.numel()
+    t, count = target, target.numel()
+    if t.dtype != torch.int64:
+        t = t.long()
     if ignored is not None:
         count = (t != ignored).sum()
     return softmax_focal(

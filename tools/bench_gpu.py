@@ -226,7 +226,7 @@ def main():
         ("curve", True, lambda: curve(0.15, halfway, rows("curve"))),
         ("detector", True, detector),
         ("numerics", True, numerics),
-        ("threads", False, lambda: threads(0.1, rows("threads"), end)),
+        ("threads", False, lambda: threads(0.3, rows("threads"), end)),
     ]
     for name, needs_card, step in steps:
         before = time.time()

@@ -49,14 +49,14 @@ def soft(x, y, a, b, gamma, each, slope, out=None):
     p = xp.reciprocal(p, out=p)
     q = odds
     q *= p
-    # −log p and −log q are log(1 + e^−|x|), the one of the less likely + |x|
+    # −log p and −log q: log(1 + e^−|x|), and |x| more for the less likely
     rise = x.clip(0)
     ce = xp.minimum(x, n, out=n)
     ce = xp.exp(ce, out=ce)
     ce = xp.log1p(ce, out=ce)
     other = ce + rise
+    rise -= x
     ce += rise
-    ce -= x
     yes *= q**gamma
     no *= p**gamma
     yes, no = Truth(ce, p, q, yes), Truth(other, q, p, no)
