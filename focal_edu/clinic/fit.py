@@ -6,7 +6,7 @@ other numbers are searched for, by least squares.
 
 import math
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -83,7 +83,8 @@ class _Singles:
         self.known = np.isfinite(self.value) & (size > 1e-30)
         self.known &= self.x_t > batches.FAR
         self.label = targets.reshape(len(targets), -1)[:, 0]
-        self.breaks = {}
+        self.broken = self._broken(self.value)
+        self.broken_by = cache(self._broken_by)
 
     @cached_property
     def outputs(self):
@@ -100,59 +101,47 @@ class _Singles:
         they would make it none.
         """
         firm = self.task != "multi-class"
-        broken = zip(*(self._broken_by(v) for v in changes), strict=True)
-        for own, others in zip(self.broken, broken, strict=True):
-            if own and not any(others):
-                return False
-            if not own and any(
+        broken = zip(*map(self.broken_by, changes), strict=True)
+        for own, theirs in zip(self.broken, broken, strict=True):
+            surely = [
                 there and (firm or not variant.numbers)
-                for there, variant in zip(others, changes, strict=True)
-            ):
+                for there, variant in zip(theirs, changes, strict=True)
+            ]
+            if (not any(theirs)) if own else any(surely):
                 return False
         return True
 
-    @cached_property
-    def broken(self):
-        return self._broken(self.value)
-
+    @torch.no_grad()
     def _broken_by(self, variant):
         """What a variant breaks, all weights being 1."""
-        if variant not in self.breaks:
-            draft = _draft([variant])
-            with torch.no_grad():
-                truth = draft.rule("probability")(self.batch)
-                factor = partial(draft.factors, gamma=draft.gamma)
-                own = draft.alone(truth, torch.ones(()), factor, torch.clone)
-            value = own.reshape(len(own), -1).sum(1).numpy()
-            self.breaks[variant] = self._broken(value)
-        return self.breaks[variant]
+        draft = _draft([variant])
+        truth = draft.rule("probability")(self.batch)
+        factor = partial(draft.factors, gamma=draft.gamma)
+        own = draft.alone(truth, torch.ones(()), factor, torch.clone)
+        return self._broken(own.reshape(len(own), -1).sum(1).numpy())
 
     def _broken(self, value):
         """Whether more than p_t decides, and more than a weight by label.
 
         Seen beside the first example at the same margin.
         """
-        x_t, label = self.x_t[self.known], self.label[self.known]
-        size, slack = (
-            np.log(np.abs(value))[self.known],
-            self.allowed[self.known],
+        x_t, label, size, slack = (
+            array[self.known]
+            for array in (self.x_t, self.label, np.abs(value), self.allowed)
         )
         _, first, place = np.unique(
             x_t, return_index=True, return_inverse=True
         )
         like = first[place]
-        gap, slack = size - size[like], slack + slack[like]
-        same = label == label[like]
-        low, high = gap - slack, gap + slack
-        pairs = {*zip(label, label[like], strict=True)}
-
-        def differ(rows):
-            return not low[rows].max() <= high[rows].min()
-
-        return differ(same), any(
-            differ((label == one) & (label[like] == other))
-            for one, other in pairs
-        )
+        gap, slack = np.log(size / size[like]), slack + slack[like]
+        decided, weighted = False, False
+        for one, other in {*zip(label, label[like], strict=True)}:
+            rows = (label == one) & (label[like] == other)
+            low, high = (gap - slack)[rows], (gap + slack)[rows]
+            differ = not low.max() <= high.min()
+            decided |= differ and one == other
+            weighted |= differ
+        return decided, weighted
 
     def plainest(self):
         """The models that change neither probability nor factor."""
@@ -192,13 +181,12 @@ class _Singles:
             return None
         few = known & np.isin(self.x_t, batches.NEAR)
         few = few if few.sum() > 8 else known
-        found = Search(self, draft, few, fixed).least(
-            [*self._starts(draft.numbers)]
-        )
+        starts = [*self._starts(draft.numbers)]
+        found = Search(self, draft, few, fixed).least(starts)
         if found is None:
             return None
         whole = Search(self, draft, known, fixed)
-        table, off = whole.weights(found)
+        table, off = whole.solved(found)
         worst = float(np.abs(off).max())
         if not worst < 1:
             return None
@@ -267,8 +255,10 @@ class Search:
             logits=whole.logits[rows], targets=whole.targets[rows]
         )
         self.value, self.allowed = data.value[known], data.allowed[known]
-        self.truths, self.seen = {}, {}
-        truth, classes = self._truth(draft), whole.classes
+        self.truth = cache(
+            lambda part: Model(part).rule("probability")(self.batch)
+        )
+        truth, classes = self.truth(draft.probability), whole.classes
         self.shape = (
             2,
             classes if whole.multi_class and classes <= MANY else 1,
@@ -290,36 +280,31 @@ class Search:
         Sought from the best of the starts: γ, then the variants' numbers.
         A margin has an edge on the way: from each of them.
         """
+
+        @cache
+        def off(*numbers):
+            return self.solved(self._with(numbers))[1]
+
         starts = [self._coded(start) for start in starts]
-        starts.sort(key=lambda start: (self._off(start) ** 2).sum())
+        starts.sort(key=lambda start: (off(*start) ** 2).sum())
         for start in starts[: None if "margin" in self.draft.numbers else 1]:
             numbers = leastsq(
-                self._off, start, full_output=True, ftol=STALLED, maxfev=200
+                lambda numbers: off(*numbers),
+                start,
+                full_output=True,
+                ftol=STALLED,
+                maxfev=200,
             )[0]
             near = max(map(abs, numbers)) < 100
-            if near and np.abs(self._off(numbers)).max() <= 1:
+            if near and np.abs(off(*numbers)).max() < 1:
                 return self._with(numbers)
         return None
-
-    def _off(self, numbers):
-        asked = tuple(numbers)
-        if asked not in self.seen:
-            self.seen[asked] = self.solved(self._with(numbers))[1]
-        return self.seen[asked]
 
     def _coded(self, start):
         """The numbers to search among: log ε in place of ε."""
         own = zip(self.draft.numbers, start[1:], strict=True)
         own = [math.log(max(x, 1e-300)) if k == "eps" else x for k, x in own]
         return [start[0], *own]
-
-    def _truth(self, model):
-        """What the probability gives, computed once for its numbers."""
-        part = model.probability
-        asked = tuple(part.numbers.values()) if part else ()
-        if asked not in self.truths:
-            self.truths[asked] = model.rule("probability")(self.batch)
-        return self.truths[asked]
 
     def _with(self, coded):
         """The draft with these numbers."""
@@ -329,30 +314,25 @@ class Search:
         }
         return self.draft.given(float(coded[0]), own)
 
-    def weights(self, model):
+    @torch.no_grad()
+    def solved(self, model):
         """The table of weights that fit best, and how far off that leaves it.
 
         A sigmoid that is never positive weighs as the others.
         """
-        table, off = self.solved(model)
-        table = table.reshape(self.shape)
-        if len(self.shape) == 2 and self.asked[1].any():
-            asked = self.asked[1]
-            table[1] = np.where(asked, table[1], table[1][asked].mean())
-        return table * self.fixed, off
-
-    @torch.no_grad()
-    def solved(self, model):
-        """The weights that fit best, as a row; how far off that leaves it."""
-        truth = self._truth(model)
         factor = partial(model.factors, gamma=model.gamma)
+        truth = self.truth(model.probability)
         elements = model.alone(truth, self.given, factor, torch.clone)
         with np.errstate(all="ignore"):
             part = self._sums(elements.numpy()) / self.value[:, None]
             table, ratio = self._least_squares(part)
             far = np.where(ratio > 0, np.log(np.abs(ratio)), ratio - 1)
             off = np.nan_to_num(far / self.allowed, nan=1e9, neginf=-1e9)
-        return table, off
+        table = table.reshape(self.shape)
+        if len(self.shape) == 2 and self.asked[1].any():
+            asked = self.asked[1]
+            table[1] = np.where(asked, table[1], table[1][asked].mean())
+        return table * self.fixed, off
 
     def _sums(self, elements):
         """The elements of each weight, row by row."""
@@ -363,15 +343,12 @@ class Search:
 
     def _least_squares(self, part):
         """The weights, and the whole over what the loss gave."""
-        scaled, table = part / self.allowed[:, None], np.zeros(part.shape[1])
+        scaled = part / self.allowed[:, None]
         if not np.isfinite(scaled).all():
-            return table, np.full(len(part), np.nan)
-        column = np.abs(scaled).max(0)
-        used = column > 0
-        solved = np.linalg.lstsq(
-            scaled[:, used] / column[used], 1 / self.allowed, rcond=None
-        )[0]
-        table[used] = solved / column[used]
+            return np.zeros(part.shape[1]), np.full(len(part), np.nan)
+        size = np.abs(scaled).max(0) + (scaled == 0).all(0)
+        even = scaled / size
+        table = np.linalg.lstsq(even, 1 / self.allowed, rcond=None)[0] / size
         return table, part @ table
 
     def neat(self, found):
@@ -381,11 +358,11 @@ class Search:
         """
         gamma = round(abs(found.gamma), 2) + 0.0
         plain = replace(found, factor=None, gamma=gamma)
-        found = plain if np.abs(self.weights(plain)[1]).max() < 1 else found
+        found = plain if np.abs(self.solved(plain)[1]).max() < 1 else found
         short = {k: _short(k, x) for k, x in found.numbers.items()}
         for numbers in (short, found.numbers):
             neat = found.given(gamma, numbers)
-            table, off = self.weights(neat)
+            table, off = self.solved(neat)
             if np.abs(off).max() < 1:
                 return replace(neat, table=as_written(table))
         return replace(found, gamma=max(found.gamma, 0.0))
