@@ -87,34 +87,28 @@ class Form:
         return f"{self.task}, {kind} of shape {shapes}{order}"
 
 
-FLAT = (
-    Form("multi-class", integer=True),
+FLOATS = (
     Form("binary"),
     Form("binary", column=True),
-    Form("binary", column=True, flat=True),
     Form("multi-label"),
     Form("multi-class", one_hot=True),
+)
+FLAT = (
+    Form("multi-class", integer=True),
+    *FLOATS[:2],
+    Form("binary", column=True, flat=True),
+    *FLOATS[2:],
     Form("multi-class", column=True, integer=True),
-    *(
-        Form(*kind, **{dtype: True})
-        for dtype in ("integer", "boolean")
-        for kind in (
-            ("binary",),
-            ("binary", True),
-            ("multi-label",),
-            ("multi-class", False, (), True),
-        )
-    ),
+    *(replace(form, integer=True) for form in FLOATS),
+    *(replace(form, boolean=True) for form in FLOATS),
 )
 IMAGE, SEQUENCE = (-1, -1), (-1,)
+PLACES = IMAGE, SEQUENCE, (1,), (1, 1)
 MAPS = (
-    *(
-        Form("multi-class", map=axes, one_hot=one_hot, integer=not one_hot)
-        for one_hot in (False, True)
-        for axes in (IMAGE, SEQUENCE, (1,), (1, 1))
-    ),
+    *(Form("multi-class", map=axes, integer=True) for axes in PLACES),
+    *(Form("multi-class", map=axes, one_hot=True) for axes in PLACES),
     Form("binary", column=True, map=IMAGE),
-    Form("binary", column=True, integer=True, map=IMAGE),
+    Form("binary", column=True, map=IMAGE, integer=True),
     Form("multi-label", map=IMAGE),
 )
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..validate import show
 from .calls import Form, ask, ask_each
-from .names import REDUCTIONS, build
+from .model import build
+from .names import REDUCTIONS
 from .names.variant import Variant
 from .report import RISK
 

@@ -1,12 +1,14 @@
-"""What a loss is found to be: a variant for each part, numbers, weights."""
+"""A loss as a variant for each part, numbers, weights; and such a loss."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from . import rules
-from .names import RIGHT, BuiltLoss
+from .names import RIGHT, named
+from .names.alpha import overwritten
 from .names.order import unfocused
 from .names.variant import Variant
 
@@ -83,12 +85,84 @@ class Model:
         factor = self.rule("factor")(truth, gamma=gamma)
         return factor.detach() if self.detached else factor
 
-    def loss(self):
-        """Return it as a callable."""
-        table = torch.as_tensor(self.table)
+    def loss(self, alpha=None):
+        """Return it as a callable, of an α where it has no table."""
         parts = {part: self.rule(part) for part in RIGHT}
         parts["factor"] = self.factors
-        if self.alpha:
-            return BuiltLoss(parts, self.gamma, tuple(table.tolist()))
-        parts["alpha"] = lambda alpha, paper_s: table
-        return BuiltLoss(parts, self.gamma, None)
+        if self.table is not None:
+            table = torch.as_tensor(self.table)
+            if self.alpha:
+                alpha = tuple(table.tolist())
+            else:
+                parts["alpha"] = lambda alpha, paper_s: table
+        return BuiltLoss(parts, self.gamma, alpha)
+
+
+@dataclass
+class BuiltLoss:
+    """A loss put together from five rules."""
+
+    parts: dict
+    focusing: float
+    balance: object
+
+    def __call__(self, logits, targets):
+        batch = rules.batch_of(logits, targets)
+        truth = self.parts["probability"](batch)
+        by_class = rules.by_class(truth, batch)
+        table = rules.table_of(
+            self.balance, batch.classes, batch.multi_class, by_class
+        )
+        table = self.parts["alpha"](self.balance, table)
+        weights = rules.of_table(table, truth, batch)
+        if self.parts["alpha"] is overwritten:
+            self.balance = tuple(weights.tolist())
+        factor = partial(self.parts["factor"], gamma=self.focusing)
+        return self.parts["order"](
+            truth,
+            weights,
+            factor,
+            lambda elements: self.parts["reduction"](
+                elements, weights, truth, batch, factor
+            ),
+        )
+
+
+def build(
+    *changes,
+    task="binary",
+    gamma=2.0,
+    alpha=None,
+    reduction="mean",
+    **numbers,
+):
+    """Return the loss that `changes` make of the focal loss.
+
+    Parameters
+    ----------
+    *changes : str or Variant
+        None of them: the focal loss itself. At most one for each part.
+    task : "binary", "multi-class" or "multi-label"
+    gamma, alpha, reduction
+        As in `focal_edu.FocalLoss`; class weights may be any sequence.
+    **numbers : float, optional
+        For the variants that have some, as `eps`; None takes theirs.
+
+    Returns
+    -------
+    callable of (logits, targets), differentiable PyTorch tensors
+    """
+    given = {k: x for k, x in numbers.items() if x is not None}
+    parts = {"reduction": reduction}
+    for change in changes:
+        variant = named(change) if isinstance(change, str) else change
+        other = parts.get(variant.part)
+        if isinstance(other, Variant):
+            raise ValueError(
+                f"changes must be one for each part, got {other.name!r} and "
+                f"{variant.name!r}, both of the {other.part}"
+            )
+        own = {k: given.get(k, x) for k, x in variant.numbers.items()}
+        parts[variant.part] = replace(variant, numbers=own)
+    alpha = tuple(alpha) if hasattr(alpha, "__len__") else alpha
+    return Model(gamma=gamma, **parts).loss(alpha)
