@@ -16,7 +16,7 @@ from time_clinic import dual
 from focal_edu import FocalLoss
 from focal_edu.clinic import assert_conforms, examine, fit
 from focal_edu.clinic.calls import Form
-from focal_edu.clinic.subject import Labels, first_bad, meet
+from focal_edu.clinic.subject import Labels, meet
 
 pytestmark = pytest.mark.slow
 
@@ -1322,7 +1322,7 @@ def test_what_has_no_name_is_not_searched_for_without_end(
     assert len(tried) < 2000
 
 
-def test_a_loss_is_asked_once_and_remembered():
+def test_where_a_loss_breaks_is_asked_once_and_remembered():
     asked = []
 
     def loss(x, y):
@@ -1331,8 +1331,8 @@ def test_a_loss_is_asked_once_and_remembered():
 
     subject = meet(loss, Form(B), Labels.of(3), 0)
     before = len(asked)
-    found = first_bad(subject, -1, torch.float32)
+    assert not subject.broken_at(torch.float32)
     once = len(asked)
-    assert first_bad(subject, -1, torch.float32) == found
+    assert not subject.broken_at(torch.float32)
     assert before < once == len(asked)
-    assert first_bad(replace(subject, loss=overflows), -1, torch.float32)
+    assert replace(subject, loss=overflows).broken_at(torch.float32)

@@ -9,7 +9,6 @@ import torch
 from ..validate import show
 from . import batches
 from .calls import Refusal
-from .subject import first_bad
 
 STEP = 1e-4
 P_T = np.linspace(0.02, 0.98, 25)
@@ -182,16 +181,10 @@ def _gap(seen, true):
     return np.abs(seen - true).max() / max(np.abs(true).max(), 1e-300)
 
 
-def broken_at(subject, dtype):
-    """Return the first margins at which it is not finite; "" if none are."""
-    told = (first_bad(subject, sign, dtype) for sign in (-1, 1))
-    return "; ".join(filter(None, told))
-
-
 def _extremes(subject):
     for dtype, name in ((torch.float32, "float32"), (torch.float16, "half")):
         try:
-            yield f"finite in {name}", broken_at(subject, dtype) or "to ±100"
+            yield f"finite in {name}", subject.broken_at(dtype) or "to ±100"
         except Refusal:
             yield f"finite in {name}", "refused"
 

@@ -14,7 +14,6 @@ import torch
 
 from .batches import one_of_each, usual_batch
 from .calls import Refusal, in_one_line, value_of
-from .facts import broken_at
 from .report import RISK, UNTESTED, apart
 from .said import with_gamma
 from .subject import close
@@ -146,7 +145,7 @@ def hard_examples_keep_their_slope(subject, claims):
 
 
 def finite_in_single_precision(subject, claims):
-    bad = broken_at(subject, torch.float32)
+    bad = subject.broken_at(torch.float32)
     return claims.broken_far_out if bad else True, bad
 
 
@@ -215,7 +214,7 @@ def half_precision_works(subject, claims):
             return False, f"{dtype}: {_worst(value, subject.answer.value)}"
         if bad:
             return claims.broken_far_out, f"{dtype}: {bad} at a logit of 9"
-    bad = broken_at(subject, torch.float16)
+    bad = subject.broken_at(torch.float16)
     return RISK if bad else True, f"torch.float16: {bad}"
 
 

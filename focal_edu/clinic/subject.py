@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -97,22 +97,9 @@ class Subject:
     def copy(self, dtype=None):
         return fresh(self.loss, dtype or self.form.dtype)
 
-    @cached_property
-    def memory(self):
-        """Answers so far, by what was asked."""
-        return {}
-
-    def _recall(self, question, batch, dtype):
-        """What `question` gives of the batch; the loss is asked once."""
-        dtype = dtype or self.form.dtype
-        asked = question, dtype, *(array.tobytes() for array in batch)
-        if asked not in self.memory:
-            self.memory[asked] = question(self, batch, dtype)
-        return self.memory[asked]
-
     def ask(self, batch, dtype=None):
         """The answer to the batch."""
-        return self._recall(Subject._whole, batch, dtype)
+        return ask(self.copy(dtype), self.form, *batch, dtype)
 
     def each(self, batch, dtype=None):
         """The answer to each example, a batch of its own.
@@ -120,13 +107,8 @@ class Subject:
         Where a loss is infinite without a positive, or without a negative,
         each example gets one that costs nothing.
         """
-        ask = Subject._accompanied if self.in_need else Subject._one_by_one
-        return self._recall(ask, batch, dtype)
-
-    def _whole(self, batch, dtype):
-        return ask(self.copy(dtype), self.form, *batch, dtype)
-
-    def _one_by_one(self, batch, dtype):
+        if self.in_need:
+            return self._accompanied(batch, dtype)
         return ask_each(self.loss, self.form, *batch, dtype)
 
     def _accompanied(self, batch, dtype):
@@ -137,7 +119,7 @@ class Subject:
             pair = np.stack([x, COMPANION * (2 * other - 1)])
             both = slice(None if np.any(y) in self.in_need else 1)
             asked = pair[both], np.stack([y, other])[both]
-            answer = self._whole(asked, dtype)
+            answer = self.ask(asked, dtype)
             answers.append((answer.value.sum(), answer.gradient[0]))
         return Answer(*map(np.array, zip(*answers, strict=True)))
 
@@ -158,6 +140,30 @@ class Subject:
         leaf = torch.tensor(batch[0], dtype=self.form.dtype)
         leaf.requires_grad_()
         return leaf, self.form.tensors(leaf.clone(), batch[1])
+
+    @cached_property
+    def broken_at(self):
+        """Of a dtype: at which margins, to ±100, it is first not finite."""
+        return cache(
+            lambda dtype: "; ".join(
+                filter(
+                    None, (self._first_bad(sign, dtype) for sign in (-1, 1))
+                )
+            )
+        )
+
+    def _first_bad(self, sign, dtype):
+        def bad(size):
+            return self.each(self.margins(sign * size), dtype).bad
+
+        high = next((size for size in (100, 20) if bad(size)), None)
+        if high is None:
+            return ""
+        low = 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if bad(middle) else (middle, high)
+        return f"{bad(high)} at a margin of {sign * high} and beyond"
 
     @cached_property
     def moved(self):
@@ -189,7 +195,7 @@ class Subject:
             return ()
         both = batches.one_of_each(self.task, self.labels, 1.0)
         try:
-            value = self._one_by_one(both, self.form.dtype).value
+            value = ask_each(self.loss, self.form, *both).value
         except Refusal:
             return ()
         negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
@@ -292,22 +298,6 @@ def close(a, b, rtol):
     finite = np.abs(b[np.isfinite(b)])
     atol = rtol * 0.01 * finite.max(initial=0)
     return np.allclose(a, b, rtol, atol, equal_nan=True)
-
-
-def first_bad(subject, sign, dtype):
-    """Return what is not finite first, on margins to ±100; "" if all is."""
-
-    def bad(size):
-        return subject.each(subject.margins(sign * size), dtype).bad
-
-    high = next((size for size in (100, 20) if bad(size)), None)
-    if high is None:
-        return ""
-    low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if bad(middle) else (middle, high)
-    return f"{bad(high)} at a margin of {sign * high} and beyond"
 
 
 def subjects(loss, said, trouble):
