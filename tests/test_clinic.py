@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from focal_edu import FocalLoss, reference
 from focal_edu.clinic import VARIANTS, build, examine
 from focal_edu.clinic.names import REDUCTIONS
-from focal_edu.clinic.names.reduction import NO_NUMBER
+from focal_edu.clinic.names.variant import UNREDUCED
 from focal_edu.validate import TASKS
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def ways_to_be_wrong(kinds=3):
 
 
 def reduction_of(variant):
-    return "none" if variant.name in NO_NUMBER else "mean"
+    return "none" if variant.match == UNREDUCED else "mean"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from focal_edu import FocalLoss
 from focal_edu.clinic import VARIANTS, assert_conforms, build, examine
-from focal_edu.clinic.names.reduction import NO_NUMBER
+from focal_edu.clinic.names.variant import UNREDUCED
 from focal_edu.clinic.properties import PROPERTIES
 from focal_edu.clinic.report import apart
 from focal_edu.pytorch import softmax_focal_loss
@@ -257,7 +257,7 @@ def test_every_property_can_fail():
                 "number": 0.3,
                 "weights": (0.2, 0.5, 0.9),
             }[variant.alpha[0]],
-            "reduction": "none" if variant.name in NO_NUMBER else "mean",
+            "reduction": "none" if variant.match == UNREDUCED else "mean",
         }
         how["gamma"] = 0.5
         seen |= set(examine(build(variant, **how), **how).failing)

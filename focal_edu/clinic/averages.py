@@ -14,8 +14,8 @@ from .fit import as_written
 from .fit import fits as fits_of_singles
 from .model import Model
 from .names import named, variants_of
-from .names.reduction import DIVIDED, NO_NUMBER, SET_BY_THE_BATCH
-from .names.variant import FITTED
+from .names.reduction import DIVIDED, SET_BY_THE_BATCH
+from .names.variant import FITTED, UNREDUCED
 from .said import numbers_of_classes
 from .subject import Labels, close
 
@@ -124,16 +124,11 @@ def _agrees_with_more(subject, model):
 
 
 def _reductions(subject):
+    match, usual = UNREDUCED, ["none"]
+    if subject.is_number:
+        match, usual = FITTED, ["mean", "sum", "mean_positive"]
     others = variants_of("reduction", subject.task)
-    many = [v for v in others if v.name in NO_NUMBER]
-    if not subject.is_number:
-        return ["none", *many]
-    return [
-        "mean",
-        "sum",
-        "mean_positive",
-        *(v for v in others if v not in many),
-    ]
+    return usual + [variant for variant in others if variant.match == match]
 
 
 def _averaged(subject, fit, reduction):

@@ -203,9 +203,9 @@ class _Singles:
             slope = np.log(near[0][-1] / near[1][-1]) / steepness
         slope = float(np.clip(slope, 0.5, 12))  # never 0
         numbers = dict(numbers)
-        for place in (-3.5, -5) if "eps" in numbers else (0,):
-            if eps := self._floor(place) if place else 0:
-                numbers["eps"] = eps
+        yield [slope, *numbers.values()]
+        for place in (-3.5, -5) if "eps" in numbers else ():
+            numbers["eps"] = self._floor(place) or numbers["eps"]
             yield [slope, *numbers.values()]
         free = self.x_t[self.value == 0]
         if "margin" in numbers and free.size:  # p was below it there

@@ -5,6 +5,7 @@ from .variant import (
     CLASSES,
     ELEMENTWISE,
     MANY_ANSWERS,
+    UNREDUCED,
     WEIGHTED,
     Variant,
     variant,
@@ -73,6 +74,7 @@ def mean_over_labels(elements, weights, truth, batch, factor):
     "a mean taken of it divides by C",
     seen="kornia 0.9.0 losses/focal.py",
     tasks=CLASSES,
+    match=UNREDUCED,
 )
 def class_map(elements, weights, truth, batch, factor):
     return elements.unsqueeze(1) * one_hot(batch)
@@ -84,6 +86,7 @@ def class_map(elements, weights, truth, batch, factor):
     "a mean taken of them is C times larger",
     seen="TensorFlow Addons, sigmoid_focal_crossentropy",
     tasks=MANY_ANSWERS,
+    match=UNREDUCED,
 )
 def sum_of_each(elements, weights, truth, batch, factor):
     return elements.sum(1)
@@ -94,17 +97,12 @@ def sum_of_each(elements, weights, truth, batch, factor):
     "N means over C labels, in place of N · C values",
     "a sum taken of them is C times too small",
     tasks=MANY_ANSWERS,
+    match=UNREDUCED,
 )
 def mean_of_each(elements, weights, truth, batch, factor):
     return elements.mean(1)
 
 
-# What is no average: it leaves a number for each example, or more.
-NO_NUMBER = (
-    "a map over classes",
-    "one number an example, summed over labels",
-    "one number an example, a mean over labels",
-)
 # What needs no rule of its own, since two batches measure it.
 DIVIDED = Variant(
     "another divisor",

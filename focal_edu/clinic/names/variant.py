@@ -15,6 +15,7 @@ WEIGHTED = ("number", "weights")
 FITTED = "nothing: its numbers are fitted to the answers"
 ALONE = "that it explains the answers alone: never fitted beside another"
 EXTREME = "nothing else differs at ordinary logits"
+UNREDUCED = "that the loss gives no number: one for each example, or more"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
 SYMBOLS = {
     "eps": "ε",
