@@ -134,14 +134,14 @@ class _Singles:
         )
         like = first[place]
         gap, slack = np.log(size / size[like]), slack + slack[like]
-        decided, weighted = False, False
+        by_others = by_more = False
         for one, other in {*zip(label, label[like], strict=True)}:
             rows = (label == one) & (label[like] == other)
             low, high = (gap - slack)[rows], (gap + slack)[rows]
             differ = not low.max() <= high.min()
-            decided |= differ and one == other
-            weighted |= differ
-        return decided, weighted
+            by_others |= differ and one == other
+            by_more |= differ
+        return by_others, by_more
 
     def plainest(self):
         """The models that change neither probability nor factor."""
