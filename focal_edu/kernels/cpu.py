@@ -17,8 +17,8 @@ from . import odds, pairs
 from .formulas import working
 
 SHARE = 2**16
-"""Logits of one thread's share of a piece; of several classes four times as
-many, since there are fewer arrays of that size."""
+"""Logits of one thread's share of a piece; several times as many where
+there are fewer arrays of that size."""
 
 SMALL = 2**10
 """Logits of a batch that is small; of several classes four times as many."""
@@ -84,7 +84,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     weight = alpha
     if isinstance(alpha, torch.Tensor):
         weight = alpha[t if ignored is None else t.where(t != ignored, 0)]
-    return _rows(work, again, (z, t, weight), up, t.shape)
+    return _rows(work, again, (z, t, weight), up, t.shape, 4 * piece_size())
 
 
 def classes(z, w, a, gamma, *, up, slope, each=False):
@@ -99,23 +99,23 @@ def classes(z, w, a, gamma, *, up, slope, each=False):
     """
     work = partial(odds.classes, gamma=gamma, each=each, slope=slope)
     shape = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
-    return _rows(work, None, (z, w, a), up, shape)
+    return _rows(work, None, (z, w, a), up, shape, 2 * piece_size())
 
 
-def _rows(work, again, values, up, shape):
+def _rows(work, again, values, up, shape, size):
     """Work examples of several classes; each loss has a place in `shape`."""
     z, each = values[0], work.keywords["each"]
     rows = *values, up
     if z.ndim != 2:
         rows = [_as_rows(v, z.ndim) for v in rows]
     *values, up = rows
-    if 0 < z.numel() <= 4 * piece_size():
+    if 0 < z.numel() <= size:
         small = z.numel() <= 4 * SMALL
         losses, slopes, _ = _piece(work, again, values, up, small=small)
     else:
         n, _, *others = values[0].shape
         flat = (n, *others) if each else None
-        pieces = partial(in_turn, _row_cut, 4 * piece_size())
+        pieces = partial(in_turn, _row_cut, size)
         losses, slopes = _pieces(work, again, pieces, values, up, flat)
     if z.ndim != 2:
         losses = losses.reshape(shape) if each else losses

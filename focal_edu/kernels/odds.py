@@ -109,12 +109,12 @@ def classes(z, w, a, gamma, each, slope, out=None):
     q = below * p
     lower = -q.sum(1)
     rest = lower + (below.sum(1) + (z.shape[1] - 1))
+    rest += xp.finfo(z.dtype).tiny
     share = (1 / (rest + 1))[:, None]
     p *= share
     q -= below
     q += rest[:, None]
     q *= share
-    q += xp.finfo(q.dtype).tiny
     ce = xp.subtract(xp.log1p(rest)[:, None], z, out=z)
     factor = q**gamma
     factor *= w
@@ -129,8 +129,7 @@ def classes(z, w, a, gamma, each, slope, out=None):
     below *= s
     lower = below.sum(1)[:, None]
     below += s
-    s *= -1
-    s += below.sum(1)[:, None]
+    s = xp.subtract(below.sum(1)[:, None], s, out=s)
     s -= lower
     p *= s
     return losses, xp.subtract(p, fall, out=out)
