@@ -15,7 +15,6 @@ first_infinity = Number(
     "where log(1 − p) first fails, float32",
     17,
     within=0.6,
-    unit="the logit, rounded to a whole number",
     wrong={
         89: "There exp(x) overflows; 1 - p is zero long before.",
         37: "That is where it fails in float64, with its 53 bits.",
@@ -143,12 +142,12 @@ square_root = Choice(
     },
     hints=(
         "What is the slope of a square root at 0?",
-        "It is infinite, and the chain rule multiplies it by the cross "
-        "entropy, which has rounded to 0.",
+        "It is infinite, and the chain rule multiplies it by the slope of "
+        "the sigmoid, p (1 - p), which has rounded to 0.",
     ),
     why="At 17 the factor is the square root of 0, whose slope is infinite. "
-    "The chain rule multiplies it by a cross entropy of 0. Infinity times "
-    "zero is not a number.",
+    "The chain rule multiplies it by the slope of the sigmoid, p (1 - p), "
+    "which is 0 there. Infinity times zero is not a number.",
 )
 
 
