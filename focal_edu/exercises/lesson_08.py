@@ -169,8 +169,8 @@ sure = Number(
         77: "That is how often it is right; trained too long, it does not "
         "know that.",
         100: "Nearly, but not on every image: some lie between two digits.",
-        61: "Being too sure, it is above the part that is right, and the "
-        "calibration error is to be added.",
+        61: "Being too sure, it is above the part that is right: the 16 are "
+        "to be added.",
         50: "It has seen its 300 images hundreds of times, and is far more "
         "sure than that.",
         10: "That would be a guess among ten digits.",
@@ -178,12 +178,12 @@ sure = Number(
     hints=(
         "It gives the truth nearly 1 on every training image; how would it "
         "know that a test image is different?",
-        "It is right on about 77 in a hundred, and its expected calibration "
-        "error is 0.16.",
+        "It is right on about 77 in a hundred, and says on average about 16 "
+        "more than that.",
     ),
     why="Training goes on raising the logits long after every training image "
-    "is right. On test images the logits are just as large. Being right "
-    "does not keep up.",
+    "is right. On test images the logits are large too, whether it is right "
+    "or wrong there.",
 )
 
 
