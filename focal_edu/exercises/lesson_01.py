@@ -349,6 +349,6 @@ batch_loss = Fault(
     ),
     why="The mean comes too early: one factor is made from the average "
     "loss, and every example gets it. So an easy example is turned down no "
-    "more than a hard one, which was the point. With a batch of one it "
-    "cannot be seen.",
+    "more than a hard one, and turning it down more is the point. With a "
+    "batch of one it cannot be seen.",
 )

@@ -119,8 +119,8 @@ hard_gradient = Choice(
             "falls by 0.14 and cross entropy by 0.12."
         ),
         "2 times": (
-            "The factor takes off about 0.3 of the loss there, which cannot "
-            "double its slope."
+            "Focal loss would have to fall twice as fast: from p_t = 0.16 to "
+            "0.18 it falls by 0.14, and cross entropy by 0.12."
         ),
     },
     hints=(
@@ -129,9 +129,9 @@ hard_gradient = Choice(
         "Cross entropy falls from 1.8326 to 1.7148. Multiply each by its "
         "factor, 0.84² and 0.82², and compare the two falls.",
     ),
-    why="Both losses start together at the hard end. Focal loss then has "
-    "further to fall, because the factor falls as well, so there it is "
-    "steeper. On easy examples it has arrived, and is flat.",
+    why="Both losses start together at the hard end. Focal loss then falls "
+    "faster, because the factor falls as well, so there it is steeper. On "
+    "easy examples it has arrived, and is flat.",
 )
 
 

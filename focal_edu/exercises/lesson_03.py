@@ -139,8 +139,8 @@ balancing_alpha = Choice(
         "divide the second by their sum.",
     ),
     why="The balancing alpha is the negatives' part of the whole. Gamma "
-    "takes loss away from the negatives above all. So less is left for the "
-    "class weight to make up.",
+    "takes loss away from the negatives above all. So at γ = 2 the positive "
+    "outweighs them, and the balance needs a small alpha.",
 )
 
 
@@ -386,6 +386,6 @@ detector_loss = Fault(
     ),
     why="It divides by all anchors, where the paper divides by those that "
     "were assigned to an object. A hundred thousand easy negatives add "
-    "almost nothing to the sum. Dividing by them shrinks every gradient, "
-    "and differently in each image.",
+    "almost nothing to the sum. Dividing by them makes every gradient tiny, "
+    "and an image with many objects then counts for more.",
 )
