@@ -515,6 +515,13 @@ def test_except_for_must_name_properties():
         assert_conforms(build(), gamma=2, alpha=None, except_for=["finite"])
 
 
+def test_an_alpha_of_one_that_means_no_weight_leaves_the_average_alone():
+    """By the paper negatives then get no weight: nothing to divide by."""
+    report = examine(build(), task="binary", gamma=2, alpha=1)
+    assert "alpha ignored" in report.headline
+    assert "– average is the one claimed: its single" in str(report)
+
+
 def test_nothing_is_fitted_for_a_test():
     with pytest.raises(TypeError, match="gamma"):
         assert_conforms(F.cross_entropy, alpha=None)

@@ -113,6 +113,7 @@ def average_is_the_one_claimed(subject, claims):
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)
+    even = even and not own[ideal == 0].any()
     if not (ratio.size and even and value.any()):
         return None, "its single examples differ from the focal loss"
     total = ideal.sum() * claims.outputs
