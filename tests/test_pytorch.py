@@ -302,12 +302,12 @@ def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
     soft = torch.rand(300_000, generator=g).to(dtype)
     late = []
 
-    def spy(work, again, values, up, out=None, small=False):
+    def spy(work, values, up, out, small):
         late.append((small, values[0].numel()))
-        return piece(work, again, values, up, out, small)
+        return by_odds(work, values, up, out, small)
 
-    piece = cpu._piece
-    monkeypatch.setattr(cpu, "_piece", spy)
+    by_odds = cpu._by_odds
+    monkeypatch.setattr(cpu, "_by_odds", spy)
     monkeypatch.setattr(cpu, "SHARE", 2**13)
     for loss, logits, target in (
         (sigmoid_focal_loss, x, hard),
@@ -329,6 +329,25 @@ def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
                 assert all(small == (limit == 0) for small, _ in others)
                 assert not limit == 0 or max(others)[1] <= cpu.ALONE
             torch.testing.assert_close(*found)
+
+
+def test_what_is_beyond_the_odds_makes_no_piece_late(monkeypatch):
+    x = torch.randn(5000)
+    x[0] = 1e4
+    order = []
+    for name in ("_by_odds", "_by_pairs"):
+        work = getattr(cpu, name)
+
+        def spy(*arguments, name=name, work=work, **settings):
+            order.append(name)
+            return work(*arguments, **settings)
+
+        monkeypatch.setattr(cpu, name, spy)
+    monkeypatch.setattr(cpu, "piece_size", lambda: 2000)
+    loss = sigmoid_focal_loss(x, torch.zeros(5000))
+    assert order == ["_by_odds"] * 3 + ["_by_pairs"]
+    known = sigmoid_focal_loss(x.double(), torch.zeros(5000))
+    torch.testing.assert_close(loss.double(), known, rtol=1e-5, atol=0)
 
 
 def test_a_logit_that_is_no_number_spoils_its_own_example_only():

@@ -58,7 +58,7 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
     values = x, y, a, b
     if x.numel() <= piece_size():
         small = x.numel() <= SMALL and x.ndim > 0
-        return _piece(work, again, values, up, small=small)[:2]
+        return _piece(work, again, values, up, small)
     shape = x.shape if each else None
     pieces = partial(in_turn, flat_cut, piece_size())
     return _pieces(work, again, pieces, values, up, shape)
@@ -111,7 +111,7 @@ def _rows(work, again, values, up, shape, size):
     *values, up = rows
     if 0 < z.numel() <= size:
         small = z.numel() <= 4 * SMALL
-        losses, slopes, _ = _piece(work, again, values, up, small=small)
+        losses, slopes = _piece(work, again, values, up, small)
     else:
         n, _, *others = values[0].shape
         flat = (n, *others) if each else None
@@ -134,32 +134,51 @@ def _as_rows(value, ndim):
 
 
 def _pieces(work, again, pieces, values, up, shape):
-    """Work pieces one by one; the losses come in a `shape`, or their sum."""
-    x, total = values[0], 0.0
+    """Work pieces one by one; the losses come in a `shape`, or their sum.
+
+    What the odds cannot comes last, so that no piece is late by it.
+    """
+    x = values[0]
     losses = slopes = None
     if shape is not None:
         losses = x.new_empty(shape, dtype=working(x.dtype))
     if work.keywords["slope"]:
         slopes = x.new_empty(x.shape)
-    for small, piece in pieces(*values, up, losses, slopes):
-        *piece, up_, to_losses, to_slopes = piece
-        out = to_slopes if x.dtype == working(x.dtype) else None
-        found, along, part = _piece(work, again, piece, up_, out, small)
-        total += part
+
+    def keep(piece, found, along, part):
+        *_, to_losses, to_slopes = piece
         if losses is not None:
             to_losses.copy_(found)
         if slopes is not None and along is not to_slopes:
             to_slopes.copy_(along)
+        return part
+
+    total, beyond = 0.0, []
+    for small, piece in pieces(*values, up, losses, slopes):
+        *own, up_, _, to_slopes = piece
+        out = to_slopes if x.dtype == working(x.dtype) else None
+        found = _by_odds(work, own, up_, out, small)
+        if again and not math.isfinite(found[-1]):
+            beyond.append(piece)
+        else:
+            total += keep(piece, *found)
+    for piece in beyond:
+        *own, up_, _, _ = piece
+        total += keep(piece, *_by_pairs(again, own, up_, **work.keywords))
     if losses is None:
         losses = x.new_full((), total, dtype=working(x.dtype))
     return losses, slopes
 
 
-def _piece(work, again, values, up, out=None, small=False):
-    """Work one piece: by NumPy or PyTorch, or by the pairs at any logit.
+def _piece(work, again, values, up, small):
+    """Work what is one piece: by the odds, or by the pairs at any logit."""
+    found = _by_odds(work, values, up, None, small)
+    if again and not math.isfinite(found[-1]):
+        found = _by_pairs(again, values, up, **work.keywords)
+    return found[:2]
 
-    Return the losses, or their sum; the slopes; and the sum.
-    """
+
+def _by_odds(work, values, up, out, small):
     x = values[0]
     if small:
         with np.errstate(all="ignore"):
@@ -167,29 +186,29 @@ def _piece(work, again, values, up, out=None, small=False):
         losses = torch.from_numpy(np.asarray(losses))
         slopes = slopes if slopes is None else torch.from_numpy(slopes)
     else:
-        x = x.to(working(x.dtype))
-        losses, slopes = work(x, *values[1:], out=out)
-    total = (losses.sum() if losses.ndim else losses).item()
-    if again and not math.isfinite(total):
-        losses, slopes = _by_pairs(again, values, **work.keywords)
-        total = losses.sum().item()
-    if slopes is not None:
-        if up is not None:
-            slopes = slopes * (up[:, None] if 0 < up.ndim < x.ndim else up)
-        if slopes.dtype != values[0].dtype:
-            slopes = slopes.to(values[0].dtype)
-    return losses, slopes, total
+        losses, slopes = work(x.to(working(x.dtype)), *values[1:], out=out)
+    return _found(losses, slopes, up, x)
 
 
-def _by_pairs(each_of, values, each, slope, **_):
-    x = values[0].to(working(values[0].dtype))
-    slopes = None
+def _by_pairs(each_of, values, up, each, slope, **_):
+    x, slopes = values[0].to(working(values[0].dtype)), None
     with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
         if slope:
             losses, slopes = pairs.with_slope(each_of, None, x, *values[1:])
         else:
             losses = each_of(x, *values[1:])
-    return losses if each else losses.sum(), slopes
+    losses = losses if each else losses.sum()
+    return _found(losses, slopes, up, values[0])
+
+
+def _found(losses, slopes, up, x):
+    """The losses, or their sum; up × the slopes, in x's type; and the sum."""
+    if slopes is not None:
+        if up is not None:
+            slopes = slopes * (up[:, None] if 0 < up.ndim < x.ndim else up)
+        if slopes.dtype != x.dtype:
+            slopes = slopes.to(x.dtype)
+    return losses, slopes, (losses.sum() if losses.ndim else losses).item()
 
 
 def _kept(tensor):
