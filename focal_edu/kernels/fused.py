@@ -134,7 +134,7 @@ def _fused(name, each_of, x, settings, scale, how):
     engine = engine_for(x, *settings)
     work = getattr(engine, name, None)
     if work is not None:
-        job = Job(engine, partial(work, **how), each_of, settings, scale)
+        job = _Job(engine, partial(work, **how), each_of, settings, scale)
         return _Fused.apply(x, job)
     losses = each_of(x, *settings)
     return _cast(losses if how["each"] else _scaled(losses.sum(), scale), x)
@@ -146,8 +146,8 @@ def _cast(losses, x):
     return losses.to(x.dtype)
 
 
-class Job(NamedTuple):
-    """What is to be done with logits."""
+class _Job(NamedTuple):
+    """What an engine is to do with logits, and the pairs in its stead."""
 
     engine: object
     work: object

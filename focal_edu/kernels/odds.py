@@ -44,11 +44,7 @@ def soft(x, y, a, b, gamma, each, slope, out=None):
     yes = a * y
     no = b - b * y
     n = -x
-    odds = xp.exp(n)
-    p = odds + 1
-    p = xp.reciprocal(p, out=p)
-    q = odds
-    q *= p
+    p, q = _p_and_q(xp.exp(n))
     # −log p and −log q: log(1 + e^−|x|), and |x| more for the less likely
     rise = x.clip(0)
     ce = xp.minimum(x, n, out=n)
@@ -138,15 +134,20 @@ def classes(z, w, a, gamma, each, slope, out=None):
 def _truth(odds, gamma, weight):
     """`formulas.truth` by the odds, in whose place comes q; its factor is
     weighted."""
-    xp = _library(odds)
-    ce, p = xp.log1p(odds), odds + 1
-    p = xp.reciprocal(p, out=p)
-    q = odds
-    q *= p
+    ce = _library(odds).log1p(odds)
+    p, q = _p_and_q(odds)
     factor = q**gamma
     if not isinstance(weight, float) or weight != 1:
         factor *= weight
     return Truth(ce, p, q, factor)
+
+
+def _p_and_q(odds):
+    """1 / (1 + odds), and odds times that in their place."""
+    p = odds + 1
+    p = _library(p).reciprocal(p, out=p)
+    odds *= p
+    return p, odds
 
 
 def _loss(truth, each):
