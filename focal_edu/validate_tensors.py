@@ -57,10 +57,8 @@ def check_soft_target(input, target, check_values=None):
         return True
     if not may_look(target, check_values):
         return False
-    if target.is_floating_point() and _all_hard(target):
-        return True
     _check_range(target)
-    return not target.is_floating_point()
+    return not target.is_floating_point() or _all_hard(target)
 
 
 def _check_range(target):
@@ -72,12 +70,12 @@ def _check_range(target):
 
 
 def _all_hard(y):
-    """Whether |y| is the sign of y everywhere: all are 0 or 1."""
+    """Whether all of [0, 1] is 0 or 1: y is the sign of y."""
     size = piece_size()
     if y.numel() <= size:
-        return torch.equal(y.sign(), y.abs())
+        return torch.equal(y.sign(), y)
     return all(
-        torch.equal(part.sign(), part.abs())
+        torch.equal(part.sign(), part)
         for _, (part,) in in_turn(flat_cut, size, y)
     )
 
