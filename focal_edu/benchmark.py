@@ -9,6 +9,7 @@ where it can be imported; "usual" is the same arithmetic.
 
 import argparse
 import json
+import math
 import shutil
 import time
 from functools import partial
@@ -20,7 +21,6 @@ from typing import NamedTuple
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from .pytorch import sigmoid_focal_loss, softmax_focal_loss
 
@@ -161,27 +161,37 @@ def passes(loss, *arguments):
 
     A pass is an operation, forward or backward, that reads or writes a
     tensor of the size of the first argument. Views and what happens in
-    place do not count, nor what an operation does inside.
+    place do not count, nor what an operation does inside. NaN where this
+    PyTorch does not let its operations be watched.
     """
-    with _Passes(arguments[0].numel()) as seen:
+    try:
+        watch = _watch(arguments[0].numel())
+    except ImportError:
+        return math.nan, math.nan
+    with watch:
         loss(*arguments).backward()
-    return seen.count, seen.moved
+    return watch.count, watch.moved
 
 
-class _Passes(TorchDispatchMode):
-    def __init__(self, size):
-        super().__init__()
-        self.size, self.count, self.moved = size, 0, 0
+def _watch(size):
+    from torch.utils._python_dispatch import TorchDispatchMode
 
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        made = operation(*args, **(kwargs or {}))
-        read = [v for v in args if isinstance(v, torch.Tensor)]
-        if isinstance(made, torch.Tensor) and _is_new(made, read):
-            used = (made, *read)
-            if any(tensor.numel() == self.size for tensor in used):
-                self.count += 1
-                self.moved += sum(t.untyped_storage().nbytes() for t in used)
-        return made
+    class Watch(TorchDispatchMode):
+        count = moved = 0
+
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            made = operation(*args, **(kwargs or {}))
+            read = [v for v in args if isinstance(v, torch.Tensor)]
+            if isinstance(made, torch.Tensor) and _is_new(made, read):
+                used = (made, *read)
+                if any(tensor.numel() == size for tensor in used):
+                    self.count += 1
+                    self.moved += sum(
+                        t.untyped_storage().nbytes() for t in used
+                    )
+            return made
+
+    return Watch()
 
 
 def _is_new(made, read):

@@ -1,5 +1,8 @@
 """What the figures of lessons 04 to 06 draw, against independent values."""
 
+import math
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -147,6 +150,13 @@ def test_passes_are_counted_with_their_bytes():
     assert moved == arrays * 4000 + 2 * 4  # the sum, and what comes back
     count, _ = benchmark.passes(lambda x: x.view(10, 100).sum(), x)
     assert count == 1  # views move nothing
+
+
+def test_passes_are_not_known_without_pytorch_s_private_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils._python_dispatch", None)
+    x = torch.ones(10, requires_grad=True)
+    assert all(map(math.isnan, benchmark.passes(torch.sum, x)))
+    assert x.grad is None
 
 
 def test_what_lesson_10_concludes_of_the_recorded_tables():
