@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 
 import mpmath
 import pytest
@@ -101,7 +102,8 @@ def test_no_check_of_it_fails(dtype, examine, loss):
 def test_sigmoid_is_the_formulas(monkeypatch, dtype, reduction, alpha):
     z, g = draw(900, 3, 2)
     soft = torch.rand(z.shape, generator=g).to(dtype).float()
-    for y in (soft, soft.round(), soft > 0.9, (soft > 0.5).long()):
+    targets = soft, soft.round(), soft > 0.9, (soft > 0.5).long()
+    for y, gamma in product(targets, (1.5, 2)):
         ours, known = both_ways(
             monkeypatch,
             sigmoid_focal_loss,
@@ -110,7 +112,7 @@ def test_sigmoid_is_the_formulas(monkeypatch, dtype, reduction, alpha):
             dtype,
             alpha=alpha,
             reduction=reduction,
-            gamma=1.5,
+            gamma=gamma,
         )
         close(ours, known, dtype)
 
@@ -141,7 +143,7 @@ def test_softmax_is_the_formulas(monkeypatch, dtype, shape, alpha):
 
 
 def test_rows_wider_than_a_program(monkeypatch):
-    monkeypatch.setattr(triton_kernels, "WIDEST", 64)
+    monkeypatch.setattr(triton_kernels, "WIDEST", 16)
     z, g = draw(5, 300, scale=20.0)
     t = torch.randint(0, 300, (5,), generator=g)
     ours, known = both_ways(
@@ -205,13 +207,17 @@ def test_the_largest_logits_there_are(dtype):
 
 
 COMPILED = """
+import subprocess
+import sys
+from pathlib import Path
+
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from focal_edu.kernels import triton_kernels
 
-def compiled(kernel, types, warps, **constants):
+def compiled(kernel, types, num_warps, **constants):
     types = dict.fromkeys(kernel.arg_names, "i32") | types
     types |= dict.fromkeys(constants, "constexpr")
     places = {kernel.arg_names.index(k): v for k, v in constants.items()}
@@ -227,36 +233,42 @@ def compiled(kernel, types, warps, **constants):
         {(i,): [["tt.divisibility", 16]] for i in aligned},
     )
     card = GPUTarget("cuda", 90, 32)
-    return triton.compile(source, card, {"num_warps": warps}).asm
+    made = triton.compile(source, card, {"num_warps": num_warps}).asm
+    cubin = Path(sys.argv[1], "cubin")
+    cubin.write_bytes(made["cubin"])
+    tool = triton.knobs.nvidia.cuobjdump.path
+    show = [tool, "--dump-resource-usage", str(cubin)]
+    said = subprocess.run(show, capture_output=True, text=True).stdout
+    assert " STACK:0 " in said, "the registers do not suffice:" + said
+    return made["ptx"]
 
 for dtype in "fp32", "bf16", "fp16":
-    numbers = dict.fromkeys(("gamma", "a", "b", "alpha"), "fp32")
+    numbers = dict.fromkeys(("gamma", "a", "b"), "fp32")
     arrays = {"LOSS": "*fp32", "SLOPE": "*" + dtype}
-    for each in False, True:
-        types = numbers | arrays | {"X": "*" + dtype, "Y": "*fp32"}
+    for flag in False, True:
         made = compiled(
             triton_kernels.sigmoid_kernel,
-            {k: v for k, v in types.items() if k != "alpha"},
-            4, A=None, B=None, UP=None, UP_STEP=0, EACH=each,
-            PRECISE=dtype == "fp32", BLOCK=triton_kernels.BLOCK,
+            numbers | arrays | {"X": "*" + dtype, "Y": "*fp32"},
+            4, A=None, B=None, UP=None, UP_STEP=0, EACH=flag,
+            PRECISE=dtype == "fp32", SQUARE=flag, BLOCK=triton_kernels.BLOCK,
         )
-        assert made["cubin"] and "ld.global.v4" in made["ptx"]
-    for wide in False, True:
-        types = {"Z": "*" + dtype, "T": "*i64", "ignored": "i64"}
+        assert "ld.global.v4" in made
+    numbers = dict.fromkeys(("gamma", "alpha"), "fp32")
+    indices = {"T": "*i64", "ignored": "i64"}
+    for classes in 100, 32_000, 50_257:
         made = compiled(
             triton_kernels.softmax_kernel,
-            {"gamma": "fp32", "alpha": "fp32"} | arrays | types,
-            2, ALPHA=None, UP=None, UP_STEP=0, ROWS=2, CLASSES=1024,
-            WIDE=wide,
+            numbers | arrays | indices | {"Z": "*" + dtype},
+            ALPHA=None, UP=None, UP_STEP=0, **triton_kernels.tiling(classes),
         )
-        assert made["cubin"]
+        assert ("ld.global.v" in made) == (classes % 4 == 0)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Triton is for Linux")
 def test_they_compile_for_a_card_that_is_not_here(tmp_path):
     made = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", COMPILED],
+        [sys.executable, "-W", "ignore", "-c", COMPILED, str(tmp_path)],
         env=os.environ
         | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)},
         capture_output=True,

@@ -6,6 +6,8 @@ formulas in `formulas`, one exponential, e = exp(−|x|), serves a truth with
 logit |x| ("near", where the model is right) and one with −|x| ("far").
 """
 
+from math import gcd
+
 import torch
 import triton
 import triton.language as tl
@@ -13,8 +15,12 @@ import triton.language as tl
 BLOCK = 2048
 """Logits that one program of the sigmoid kernel takes."""
 
-WIDEST = 2**15
-"""Classes that one program of the softmax kernel keeps in registers."""
+TILES = 8
+"""Tiles, at most, in which a program of the softmax kernel keeps a row. A
+tile is a power of 2 wide: the narrower, the fewer columns hold no class."""
+
+WIDEST = 2**12
+"""Classes of a tile, at most."""
 
 IN_PLACE = True
 """Whether `times` spends its first argument."""
@@ -43,26 +49,32 @@ def log1p_ratio(e, PRECISE: tl.constexpr):
 
 
 @triton.jit
-def exp(x):
-    """e^x; below float32's normal numbers it is 0."""
-    return tl.exp2(1.4426950408889634 * x)
+def exp(x, rate=1.0):
+    """e^(rate × x); below float32's normal numbers it is 0."""
+    return tl.exp2((1.4426950408889634 * rate) * x)
 
 
 @triton.jit
 def near_and_far(x, PRECISE: tl.constexpr):
-    """p and −log p of the truths with logits |x| and −|x|."""
+    """p and −log p of the truths with logits |x| and −|x|.
+
+    For the second p stands e, its ratio to the first.
+    """
     size = tl.abs(x)
     e = exp(-size)
     root = tl.rsqrt(1 + e)  # cheaper than a division
     large = root * root
     near_ce = e * log1p_ratio(e, PRECISE)
-    return large, near_ce, e * large, near_ce + size  # large + small = 1
+    return large, near_ce, e, near_ce + size
 
 
 @triton.jit
-def factor_and_fall(p, ce, q, rest, gamma):
-    """q^γ, with rest = −log q; and minus the slope over it."""
-    return exp(-gamma * rest), q + gamma * p * ce
+def power(q, rest, gamma, SQUARE: tl.constexpr):
+    """q^γ, with rest = −log q."""
+    if SQUARE:
+        return q * q
+    else:
+        return exp(rest, -gamma)
 
 
 @triton.jit
@@ -83,6 +95,7 @@ def sigmoid_kernel(
     UP_STEP: tl.constexpr,
     EACH: tl.constexpr,
     PRECISE: tl.constexpr,
+    SQUARE: tl.constexpr,  # whether gamma is 2
     BLOCK: tl.constexpr,
 ):
     block = tl.program_id(0)
@@ -101,14 +114,15 @@ def sigmoid_kernel(
     else:
         y = tl.load(Y + first + at, mask=inside, other=0).to(tl.float32)
         yes, no = a * y, b - b * y
-    large, near_ce, small, far_ce = near_and_far(x, PRECISE)
-    near, near_fall = factor_and_fall(large, near_ce, small, far_ce, gamma)
-    far, far_fall = factor_and_fall(small, far_ce, large, near_ce, gamma)
+    large, near_ce, e, far_ce = near_and_far(x, PRECISE)
+    near = power(e * large, far_ce, gamma, SQUARE)
+    far = power(large, near_ce, gamma, SQUARE)
     near *= tl.where(x < 0, no, yes)
     far *= tl.where(x < 0, yes, no)
-    loss = near * near_ce + far * far_ce
-    slope = far * far_fall - near * near_fall
-    slope = tl.where(x < 0, -slope, slope)
+    near_loss, far_loss = near * near_ce, far * far_ce
+    loss = near_loss + far_loss
+    slope = far - e * near + gamma * (e * far_loss - near_loss)
+    slope *= tl.where(x < 0, -large, large)
     if UP is not None:
         up = tl.load(UP + (first + at) * UP_STEP, mask=inside, other=0)
         loss, slope = loss * up, slope * up
@@ -121,21 +135,45 @@ def sigmoid_kernel(
 
 
 @triton.jit
-def others(Z, at, classes, t, counts):
-    """Logits of some classes in float32; −inf where they do not count.
+def others(Z, at, classes, t, counts, TILES: tl.constexpr):
+    """Logits of some classes in float32, in tiles; −inf if they do not count.
 
     They do not at the true class, outside, and in rows that are ignored.
     """
-    inside = counts[:, None] & (at < classes)
-    z = tl.load(Z + at, mask=inside, other=-float("inf")).to(tl.float32)
-    return tl.where(at == t[:, None], -float("inf"), z)
+    tiles = ()
+    for _ in tl.static_range(TILES):
+        inside = counts[:, None] & (at < classes)
+        z = tl.load(Z + at, mask=inside, other=-float("inf")).to(tl.float32)
+        tiles += (tl.where(at == t[:, None], -float("inf"), z),)
+        at += at.shape[1]
+    return tiles
 
 
 @triton.jit
-def store_shares(SLOPE, z, at, classes, there, top, share):
+def largest(tiles):
+    """The largest logit of each row."""
+    z = tiles[0]
+    for k in tl.static_range(1, len(tiles)):
+        z = tl.maximum(z, tiles[k])
+    return tl.max(z, axis=1)
+
+
+@triton.jit
+def sum_exp(tiles, top):
+    """The sum of e^(z − top) of each row."""
+    e = exp(tiles[0] - top[:, None])
+    for k in tl.static_range(1, len(tiles)):
+        e += exp(tiles[k] - top[:, None])
+    return tl.sum(e, axis=1)
+
+
+@triton.jit
+def store_shares(SLOPE, tiles, at, classes, there, top, share):
     """Write share × e^(z − top): 0 at the true class."""
-    slope = share[:, None] * exp(z - top[:, None])
-    tl.store(SLOPE + at, slope, mask=there[:, None] & (at < classes))
+    for k in tl.static_range(len(tiles)):
+        slope = share[:, None] * exp(tiles[k] - top[:, None])
+        tl.store(SLOPE + at, slope, mask=there[:, None] & (at < classes))
+        at += at.shape[1]
 
 
 @triton.jit
@@ -147,15 +185,19 @@ def softmax_kernel(
     LOSS,  # where losses go, one a row
     SLOPE,  # where slopes go, the shape of Z; or None
     rows,
-    classes,
+    classes,  # in units of UNIT
     ignored,
     gamma,
     alpha,
     UP_STEP: tl.constexpr,
+    UNIT: tl.constexpr,  # how many numbers may be moved together
     ROWS: tl.constexpr,
-    CLASSES: tl.constexpr,  # of a row that a program holds at once
+    CLASSES: tl.constexpr,  # of a tile
+    TILES: tl.constexpr,  # of a row that a program holds at once
     WIDE: tl.constexpr,  # whether a row has more
 ):
+    HELD: tl.constexpr = TILES * CLASSES
+    classes *= UNIT
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     there = row < rows
     first = row.to(tl.int64) * classes
@@ -167,40 +209,39 @@ def softmax_kernel(
     Z += first[:, None]
     at = tl.arange(0, CLASSES)[None, :]
     # the largest of the other logits, and the sum of e^(z − largest)
-    z = others(Z, at, classes, t, counts)
-    top = tl.where(counts, tl.max(z, axis=1), 0)
-    total = tl.sum(exp(z - top[:, None]), axis=1)
+    z = others(Z, at, classes, t, counts, TILES)
+    top = tl.where(counts, largest(z), 0)
+    total = sum_exp(z, top)
     if WIDE:
-        for start in range(CLASSES, classes, CLASSES):
-            more = others(Z, start + at, classes, t, counts)
-            higher = tl.maximum(top, tl.max(more, axis=1))
-            total *= exp(top - higher)
-            total += tl.sum(exp(more - higher[:, None]), axis=1)
+        for start in range(HELD, classes, HELD):
+            more = others(Z, start + at, classes, t, counts, TILES)
+            higher = tl.maximum(top, largest(more))
+            total = total * exp(top - higher) + sum_exp(more, higher)
             top = higher
     # the margin m of the true class: p_t = σ(m)
     m = own.to(tl.float32) - top - tl.log(total)
-    large, near_ce, small, far_ce = near_and_far(m, True)
+    large, near_ce, e, far_ce = near_and_far(m, True)
+    small = e * large
     p, q = tl.where(m < 0, small, large), tl.where(m < 0, large, small)
     ce = tl.where(m < 0, far_ce, near_ce)
     rest = tl.where(m < 0, near_ce, far_ce)
-    factor, fall = factor_and_fall(p, ce, q, rest, gamma)
     weight = alpha + 0 * top
     if ALPHA is not None:
         weight = tl.load(ALPHA + t)
     if UP is not None:
         weight *= tl.load(UP + row * UP_STEP, mask=there, other=0)
-    weight *= factor
+    weight *= power(q, rest, gamma, False)
     tl.store(LOSS + row, tl.where(counts, weight * ce, 0), mask=there)
     if SLOPE is not None:
         OWN = SLOPE + first + t
         SLOPE += first[:, None]
-        fall *= weight
+        fall = weight * (q + gamma * p * ce)
         share = tl.where(counts, fall / total, 0)
         store_shares(SLOPE, z, at, classes, there, top, share)
         if WIDE:
-            for start in range(CLASSES, classes, CLASSES):
+            for start in range(HELD, classes, HELD):
                 here = start + at
-                z = others(Z, here, classes, t, counts)
+                z = others(Z, here, classes, t, counts, TILES)
                 store_shares(SLOPE, z, here, classes, there, top, share)
         tl.debug_barrier()  # the true class comes after all
         tl.store(OWN, -fall, mask=counts)
@@ -251,6 +292,7 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
                 UP_STEP=int(up is not None and up.ndim > 0),
                 EACH=each,
                 PRECISE=x.dtype == torch.float32,
+                SQUARE=gamma == 2,
                 BLOCK=BLOCK,
                 num_warps=4,
             )
@@ -266,12 +308,11 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     rows, up = moved.contiguous(), _readable(up)
     slopes = torch.empty_like(rows) if slope else None
     classes, examples = z.shape[1 if z.ndim > 1 else 0], t.numel()
-    width = min(WIDEST, triton.next_power_of_2(classes))
     losses = z.new_empty(examples, dtype=torch.float32)
-    together = max(1, min(32, 1024 // width))
+    cut = tiling(classes)
     if examples:
         with torch.cuda.device_of(z):
-            softmax_kernel[(triton.cdiv(examples, together),)](
+            softmax_kernel[(triton.cdiv(examples, cut["ROWS"]),)](
                 rows,
                 t.contiguous(),
                 alpha if isinstance(alpha, torch.Tensor) else None,
@@ -279,19 +320,34 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
                 losses,
                 slopes,
                 examples,
-                classes,
+                classes // cut["UNIT"],
                 -(2**62) if ignored is None else ignored,
                 gamma,
                 1.0 if isinstance(alpha, torch.Tensor) else alpha,
                 UP_STEP=int(up is not None and up.ndim > 0),
-                ROWS=together,
-                CLASSES=width,
-                WIDE=width < classes,
-                num_warps=max(1, width // 1024),
+                **cut,
             )
     if slope and z.ndim > 2:
         slopes = slopes.movedim(-1, 1)
     return losses.view(t.shape) if each else _total(losses), slopes
+
+
+def tiling(classes):
+    """Return how the softmax kernel cuts rows of so many classes.
+
+    Each thread holds four or eight numbers of a tile.
+    """
+    width = min(WIDEST, triton.next_power_of_2(triton.cdiv(classes, TILES)))
+    tiles = triton.cdiv(classes, width)
+    wide = tiles > TILES
+    return {
+        "UNIT": gcd(classes, 16),
+        "ROWS": max(1, 128 // width),
+        "CLASSES": width,
+        "TILES": TILES // 2 if wide else tiles,  # beside as many to come
+        "WIDE": wide,
+        "num_warps": min(16, max(1, width // 128)),
+    }
 
 
 def times(slope, g):
