@@ -885,9 +885,20 @@ def of_outputs(x, y):
     return sum(terms(x.squeeze(1), y)).mean()
 
 
+def of_indices(z, t, axes=2):
+    """Targets of shape (N, 1), or of maps, made integers here."""
+    assert z.ndim == t.ndim == axes
+    log_p = z.log_softmax(1)
+    y = torch.zeros_like(z).scatter_(1, t.long(), 1.0)
+    return -(y * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
+
+
 @pytest.mark.parametrize(
     ("loss", "task", "shapes"),
     [
+        (of_indices, M, "(N, C), (N, 1)"),
+        (partial(of_indices, axes=4), M, "(N, C, 1, 1), (N, 1, 1, 1)"),
+        (partial(of_indices, axes=5), M, "(N, 1, 1, 1, 1)"),
         (of_images_last, M, "(N, 1, 1, C), (N, 1, 1)"),
         (of_hot, M, "booleans as targets of shape (N, C), (N, C)"),
         (partial(of_hot, kind=torch.int64), M, "(N, C), (N, C)"),

@@ -93,19 +93,21 @@ FLOATS = (
     Form("multi-label"),
     Form("multi-class", one_hot=True),
 )
+COLUMN = Form("multi-class", column=True, integer=True)
 FLAT = (
     Form("multi-class", integer=True),
     *FLOATS[:2],
     Form("binary", column=True, flat=True),
     *FLOATS[2:],
-    Form("multi-class", column=True, integer=True),
+    COLUMN,
     *(replace(form, integer=True) for form in FLOATS),
     *(replace(form, boolean=True) for form in FLOATS),
 )
-IMAGE, SEQUENCE = (-1, -1), (-1,)
-PLACES = IMAGE, SEQUENCE, (1,), (1, 1)
+IMAGE, SEQUENCE, VOLUME = (-1, -1), (-1,), (-1, -1, -1)
+PLACES = IMAGE, SEQUENCE, (1,), (1, 1), VOLUME
 MAPS = (
     *(Form("multi-class", map=axes, integer=True) for axes in PLACES),
+    *(replace(COLUMN, map=axes) for axes in (IMAGE, SEQUENCE, VOLUME)),
     *(Form("multi-class", map=axes, one_hot=True) for axes in PLACES),
     Form("binary", column=True, map=IMAGE),
     Form("binary", column=True, map=IMAGE, integer=True),

@@ -1,6 +1,7 @@
 """A loss on the table: how it is called, and what it answers, asked once."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import product
@@ -257,6 +258,8 @@ def meet(loss, form, labels, seed):
         refused = Refusal("it is NaN or infinite on inputs of ordinary size")
     else:
         raise refused
+    if form.one_hot and _takes_indices(loss, form, one, labels.classes):
+        raise Refusal("it takes each target for the index of a class")
     first = answers[0].gradient
     rtol, can_be_told = 1e-7, True
     for nudge, coarser in NUDGES:
@@ -272,6 +275,17 @@ def meet(loss, form, labels, seed):
     return Subject(
         loss, form, labels, seed, asked, answers, rtol, can_be_told
     )
+
+
+def _takes_indices(loss, form, batch, classes):
+    """Whether it answers to one index an example, and to no other class."""
+    column = replace(form, one_hot=False, column=True, integer=True)
+    answered = []
+    for targets in (batch[1], np.full_like(batch[1], classes)):
+        with suppress(Refusal):
+            ask(fresh(loss, form.dtype), column, batch[0], targets)
+            answered.append(targets is batch[1])
+    return answered == [True]
 
 
 def _smooth(loss, form, batch, middle):
