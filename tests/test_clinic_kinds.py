@@ -893,6 +893,16 @@ def of_indices(z, t, axes=2):
     return -(y * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
 
 
+def of_masks(x, y):
+    assert x.ndim == 4 and y.ndim == 3
+    return sum(terms(x.squeeze(1), y)).mean()
+
+
+def of_anchors(x, y):
+    batch, anchors, classes = x.shape
+    return sum(terms(x, y.view(batch, anchors, classes))).mean()
+
+
 @pytest.mark.parametrize(
     ("loss", "task", "shapes"),
     [
@@ -904,6 +914,9 @@ def of_indices(z, t, axes=2):
         (partial(of_hot, kind=torch.int64), M, "(N, C), (N, C)"),
         (of_hot_sequences, M, "(N, 1, C), (N, 1, C)"),
         (of_outputs, B, "(N, 1), (N,)"),
+        (of_masks, B, "(N, 1, 1, 1), (N, 1, 1)"),
+        (of_anchors, L, "(N, 1, C), (N, 1, C)"),
+        (of_anchors, "guess", "multi-label"),
     ],
 )
 def test_what_a_loss_is_given_is_found(loss, task, shapes):

@@ -88,8 +88,15 @@ def test_a_reason_is_given_once():
         return F.binary_cross_entropy_with_logits(x, y.long()), {}
 
     assert len(examine(loss).trouble) < 12
-    report = examine(lambda x, y: (by_softplus(x, y).mean(), {}))
+    asked = []
+
+    def of_two(x, y):
+        asked.append(1)
+        return by_softplus(x, y).mean(), {}
+
+    report = examine(of_two)
     assert "[0]" in report.trouble[0] and len(report.trouble) < 6
+    assert len(asked) < 500  # of one size only
 
 
 def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):

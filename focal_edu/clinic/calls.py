@@ -111,8 +111,12 @@ MAPS = (
     *(Form("multi-class", map=axes, one_hot=True) for axes in PLACES),
     Form("binary", column=True, map=IMAGE),
     Form("binary", column=True, map=IMAGE, integer=True),
+    Form("binary", column=True, flat=True, map=IMAGE),
+    Form("binary", column=True, flat=True, map=IMAGE, integer=True),
     Form("multi-label", map=IMAGE),
+    Form("multi-label", map=(1,)),
 )
+MISSING = re.compile(r"missing .*argument.*?: '(\w+)'")
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")
 
 
@@ -271,7 +275,7 @@ def in_one_line(error):
 
 def _hint(loss, outcome):
     """What to examine instead, after what it raised or returned."""
-    missing = re.search(r"missing .*argument.*?: '(\w+)'", f"{outcome}")
+    missing = isinstance(outcome, TypeError) and MISSING.search(f"{outcome}")
     named = [
         name
         for name, parameter in parameters(loss).items()
@@ -280,7 +284,7 @@ def _hint(loss, outcome):
     match outcome:
         case _ if isinstance(loss, type):
             return " (it is a class: examine an instance of it)"
-        case TypeError() if missing:
+        case _ if missing:
             call = f"f(l, t, {missing[1]}=...)"
         case TypeError() if named:
             call = f"f(l, {named[0]}=t)"

@@ -380,7 +380,8 @@ def _answering(loss, said, inputs, exchanged, but):
             except Refusal as refusal:
                 but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
                 trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
-        if found:
+        hinted = any("examine" in line for line in trouble.values())
+        if found or hinted:  # at what to examine instead, of whatever size
             break
     told = [line for line in trouble.values() if "it raised" not in line]
     first = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
