@@ -187,6 +187,17 @@ class Registered(LeftBehind):
         self.register_buffer("table", table)
 
 
+class InSinglePrecision(Registered):
+    def forward(self, x, y):
+        each = by_softplus(x.float(), y.float())
+        return self.table[y.long()] @ each
+
+
+def test_what_autocast_leaves_in_float32_is_left_so_in_half_precision():
+    loss = InSinglePrecision().float()
+    assert examine(loss, task="binary", gamma=2, alpha=0.3).conforms
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "name", "said"),
