@@ -1109,6 +1109,30 @@ def test_labels_over_their_positives_are_named_where_these_may_lack():
     assert report.failing == ("finite without positives",)
 
 
+@pytest.mark.parametrize("least", [0, 1])
+def test_of_classes_all_but_class_0_are_positives(least):
+    def loss(z, t):
+        return of_classes(z, t).sum() / (t > 0).sum().clamp(min=least)
+
+    how = {"task": M, "gamma": 2, "alpha": None}
+    report = examine(loss, **how)
+    assert report.claims.reduction == "mean_positive", report
+    assert report.names == (), report
+    assert report.failing == ("finite without positives",) * (least == 0)
+    report = examine(loss, **how, reduction="mean_positive")
+    assert report.conforms == (least > 0), report
+
+
+def test_a_sigmoid_that_is_not_used_has_no_weights():
+    def loss(z, t):
+        positive, negative = terms(z, F.one_hot(t, 3))
+        each = 0.25 * positive[:, :2] + 0.75 * negative[:, :2]
+        return each.sum() / (t < 2).sum()
+
+    report = examine(loss, task=M, gamma=2, alpha=0.25)
+    assert "(0.25, 0.25, 0), negatives (0.75, 0.75, 0)" in report.headline
+
+
 def test_what_a_number_leaves_as_it_is_has_no_name():
     def loss(x, y, margin=0.2):
         p, q = x.sigmoid(), (1 - x.sigmoid() + margin).clamp(max=1)

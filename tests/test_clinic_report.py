@@ -123,10 +123,6 @@ def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
         ({"takes": "guess"}, "takes must be one of"),
         ({"scale": "guess"}, "scale must be a number"),
         ({"seed": "guess"}, "seed must be an integer"),
-        (
-            {"task": "multi-class", "reduction": "mean_positive"},
-            "needs positives and negatives",
-        ),
     ],
 )
 def test_a_claim_that_no_focal_loss_can_have_is_an_error(how, message):

@@ -207,7 +207,9 @@ def _batch_by_batch(subject, fit):
         ]
         average = replace(SET_BY_THE_BATCH, detail=" and ".join(told))
         return [replace(fit, reduction=average, table=np.ones_like(found[0]))]
-    whole = found[0] / found[0].sum(0)  # as α and 1 − α, or else 1 for each
+    total = found[0].sum(0)  # whole: as α and 1 − α, or else 1 for each
+    some = np.abs(total) > 1e-9 * np.abs(total).max()
+    whole = np.where(some, found[0] / np.where(some, total, 1), 0)
     if np.ptp(whole) < 1e-6:
         whole = np.ones_like(whole)
     divisors = [float(whole.sum() / table.sum()) for table in found]

@@ -64,11 +64,6 @@ def checked(weights, divisor, **claims):
             )
         scale = said.scale / _positive("divisor", divisor)
         said = replace(said, reduction="sum", scale=scale)
-    if said.reduction == "mean_positive" and said.task == "multi-class":
-        raise ValueError(
-            "reduction='mean_positive' needs positives and negatives: it is "
-            "for binary and multi-label losses"
-        )
     return replace(said, given=tuple(filter(said.made, HELD)))
 
 

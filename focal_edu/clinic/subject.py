@@ -117,12 +117,19 @@ class Subject:
         for x, y in zip(*batch, strict=True):
             other = np.zeros_like(y)
             other.flat[0] = not np.any(y)  # one positive, of several labels
-            pair = np.stack([x, COMPANION * (2 * other - 1)])
+            sign = 2 * self.yes(other) - 1
+            pair = np.stack([x, COMPANION * sign])
             both = slice(None if np.any(y) in self.in_need else 1)
             asked = pair[both], np.stack([y, other])[both]
             answer = self.ask(asked, dtype)
             answers.append((answer.value.sum(), answer.gradient[0]))
         return Answer(*map(np.array, zip(*answers, strict=True)))
+
+    def yes(self, targets):
+        """The targets as 1 and 0, one-hot if of classes."""
+        if self.task != "multi-class":
+            return targets
+        return np.eye(self.labels.classes)[targets]
 
     def margins(self, *x_t):
         """Examples at these margins, each with every label as the truth."""
@@ -170,9 +177,7 @@ class Subject:
     def moved(self):
         """The batch with two examples made hopeless, then easy; answers."""
         logits, targets = self.batch
-        multi_class = self.task == "multi-class"
-        yes = np.eye(self.labels.classes)[targets] if multi_class else targets
-        easy = 6 * (2 * yes[:2] - 1)
+        easy = 6 * (2 * self.yes(targets[:2]) - 1)
         both = [(np.append(x, logits[2:], 0), targets) for x in (-easy, easy)]
         return [(batch, self.ask(batch)) for batch in both]
 
@@ -191,15 +196,18 @@ class Subject:
 
     @cached_property
     def in_need(self):
-        """Which labels are infinite or NaN where they are alone."""
-        if self.task == "multi-class":
+        """Which labels are infinite or NaN where they are alone.
+
+        Of classes, class 0 is the negative, as it is in `rules`.
+        """
+        if self.task == "multi-class" and self.labels.used[:2] != (0, 1):
             return ()
         both = batches.one_of_each(self.task, self.labels, 1.0)
         try:
             value = ask_each(self.loss, self.form, *both).value
         except Refusal:
             return ()
-        negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
+        negative, positive = np.nan_to_num(np.abs(value[:2]), nan=np.inf)
         if np.isinf([negative, positive]).all():
             return 0, 1
         alone = np.isinf(negative) or negative > 1000 * positive > 0
