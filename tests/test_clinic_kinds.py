@@ -75,11 +75,13 @@ def smoothed_back(z, t):
     return ((1 - (-ce).exp()) ** 1.5 * ce).mean()
 
 
-def of_soft_targets(x, y, share=0.08):
-    soft = y + share / 2 - share * y
+def of_soft_targets(x, y, share=0.08, alpha=0.5, single=False):
+    """Each label's own term, weighted as what it smooths."""
+    soft = (y.float() if single else y) * (1 - share) + share / 2
     positive = terms(x, torch.ones_like(y))[0]
     negative = terms(x, torch.zeros_like(y))[1]
-    return (soft * positive + (1 - soft) * negative).sum()
+    up, down = 2 * alpha * soft, 2 * (1 - alpha) * (1 - soft)
+    return (up * positive + down * negative).sum()
 
 
 def rows(x, y):
@@ -109,6 +111,18 @@ AVERAGE = "mean over labels, summed over examples"
             {"smoothing": 0.1},
         ),
         (of_soft_targets, B, {"smoothing": 0.08}, {"smoothing": 0.0}),
+        (
+            partial(of_soft_targets, share=0.2, single=True),
+            L,
+            {"smoothing": 0.2},
+            {"smoothing": 0.1},
+        ),
+        (
+            partial(of_soft_targets, alpha=0.25),
+            B,
+            {"smoothing": 0.08, "alpha": 0.25, "scale": 2},
+            {"alpha": 0.75},
+        ),
         (weighted(0.7, 0.3), B, {"alpha": 0.7}, {"smoothing": 0.1}),
         (
             Ignoring(9),
@@ -469,6 +483,9 @@ def test_one_label_may_cost_nothing(alpha, power, task):
     assert examine(loss, **how).conforms, examine(loss, **how)
     report = examine(loss, **how | {"alpha": 0.5})
     assert report.names == (f"alpha is {alpha}",), report
+    left_out = f"{('positives', 'negatives')[alpha]} left out"
+    for unsaid in ({"alpha": None}, {"alpha": "guess"}):
+        assert examine(loss, **how | unsaid).names == (left_out,)
 
 
 @pytest.mark.parametrize("seed", [442, 490])
@@ -1235,9 +1252,8 @@ def soft_throughout(x, y, distance=False):
 
 
 def soft_entropy(x, y):
-    ce = F.binary_cross_entropy_with_logits(
-        x, 0.8 * y + 0.1, reduction="none"
-    )
+    y = 0.8 * y.float() + 0.1
+    ce = F.binary_cross_entropy_with_logits(x, y.to(x), reduction="none")
     return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
 
 

@@ -256,13 +256,14 @@ _or_zero = partial(np.nan_to_num, posinf=0.0, neginf=0.0)
 def agrees(subject, model):
     """Whether the loss said, call after call, what the model says."""
     made, form = model.loss(), subject.plain
+    rtol = subject.rtol * model.slack
     for batch, theirs in zip(subject.batches, subject.answers, strict=True):
         try:
             ours = ask(made, form, *batch)
         except Refusal:
             return False
-        if not close(theirs.value, ours.value, subject.rtol):
+        if not close(theirs.value, ours.value, rtol):
             return False
-        if not close(theirs.gradient, ours.gradient, subject.rtol * 10):
+        if not close(theirs.gradient, ours.gradient, rtol * 10):
             return False
     return True

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import leastsq
 
 from . import batches, rules
-from .model import Model
+from .model import SLACK, Model
 from .names import named, variants_of
 from .names.variant import ALONE, FITTED
 
@@ -133,7 +133,8 @@ class _Singles:
             x_t, return_index=True, return_inverse=True
         )
         like = first[place]
-        gap, slack = np.log(size / size[like]), slack + slack[like]
+        gap = np.log(size / size[like])
+        slack = SLACK * (slack + slack[like])
         by_others = by_more = False
         for one, other in {*zip(label, label[like], strict=True)}:
             rows = (label == one) & (label[like] == other)
@@ -190,7 +191,7 @@ class _Singles:
         worst = float(np.abs(off).max())
         if not worst < 1:
             return None
-        found = replace(found, table=table, residual=worst)
+        found = replace(found, table=table, residual=worst * draft.slack)
         return self._with_slope(whole.neat(found), known)
 
     def _starts(self, numbers):
@@ -254,7 +255,8 @@ class Search:
         self.batch = whole._replace(
             logits=whole.logits[rows], targets=whole.targets[rows]
         )
-        self.value, self.allowed = data.value[known], data.allowed[known]
+        self.value = data.value[known]
+        self.allowed = data.allowed[known] * draft.slack
         self.truth = cache(
             lambda part: Model(part).rule("probability")(self.batch)
         )

@@ -13,6 +13,7 @@ from .names.order import unfocused
 from .names.variant import Variant
 
 SEARCHED = "probability", "factor"  # the parts that have numbers to fit
+SLACK = 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class Model:
         """Whether the weights are known but for a factor."""
         parts = self.order, self.reduction
         return any(getattr(part, "relative", False) for part in parts)
+
+    @property
+    def slack(self):
+        """How much coarser than others it is met.
+
+        Of targets smoothed in float32 1 − y keeps fewer digits than y.
+        """
+        return SLACK if "smoothing" in f"{self.probability}" else 1
 
     @property
     def numbers(self):

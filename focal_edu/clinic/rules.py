@@ -78,7 +78,8 @@ def by_class(truth, batch):
 
 
 def unreduced(elements, weights, truth, batch, factor):
-    parts = elements.shape[-1:] != truth.positive.shape[-1:]
+    parts = elements.ndim > batch.logits.ndim
+    parts |= elements.shape[-1:] != truth.positive.shape[-1:]
     return elements.sum(-1) if parts else elements
 
 

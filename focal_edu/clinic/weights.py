@@ -29,7 +29,10 @@ def explanations(subject, model, said):
         return
     together = pairs and model.order and model.order.name in TOGETHER
     tried = list(_guesses(subject, model, table))
-    if not unset(alpha):
+    if unset(alpha):  # a label that costs nothing is no α, unless claimed
+        tried = [pair for pair in tried if pair[0] not in (0, 1)]
+        tried += [(None, rule) for rule in _rules(subject, model, None)]
+    else:
         one = _kind(alpha) != "weights"
         tried = [(alpha, rule) for rule in _rules(subject, model, alpha)] + [
             (value, None)

@@ -74,6 +74,26 @@ def positives_only(alpha, table):
 
 
 @variant(
+    "negatives left out",
+    "α_t for positives, nothing for negatives",
+    "every output is driven up, whatever it is shown",
+    tasks=ELEMENTWISE,
+)
+def without_negatives(alpha, table):
+    return table * table.new_tensor([[0], [1]])
+
+
+@variant(
+    "positives left out",
+    "α_t for negatives, nothing for positives",
+    "every output is driven down, whatever it is shown",
+    tasks=ELEMENTWISE,
+)
+def without_positives(alpha, table):
+    return table * table.new_tensor([[1], [0]])
+
+
+@variant(
     "1 - alpha to class 0",
     "1 − α for class 0 as background, α for every other class",
     "the paper's rule if class 0 is the background; otherwise an "

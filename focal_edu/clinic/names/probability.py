@@ -223,14 +223,14 @@ def smoothed_distance(batch, share=0.1):
     "label smoothing of the targets",
     "Σ y_k FL_k with smoothed y: each class has its own factor",
     "the focal loss of soft targets: right classes are pulled below 1",
-    alpha=("none",),
 )
 def smoothed_targets(batch, share=0.1):
     if not batch.multi_class:
         one = stable(batch)
         both = torch.stack((one.log_p, one.log_q), -1)
         soft = both.new_tensor([1 - share / 2, share / 2])
-        return Truth(soft * both, both.flip(-1), one.positive[..., None])
+        labels = torch.stack((one.positive, ~one.positive), -1)
+        return Truth(soft * both, both.flip(-1), labels)
     truth = one_hot(batch)
     log_p = batch.logits.log_softmax(1)
     rest = batch.logits[:, None, :].expand(-1, batch.classes, -1)
