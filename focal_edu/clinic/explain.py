@@ -6,6 +6,7 @@ import numpy as np
 
 from . import weights
 from .averages import fits, models
+from .calls import targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
@@ -56,7 +57,9 @@ def explain(loss, groups, said):
     for place, group in enumerate(groups):
         likeliest = likeliest or group[0]
         searches = [fits(subject) for subject in group]
-        for depth in range(DEPTHS):
+        # an order of arguments that names deny: only as a plain exchange
+        denied = group[0].form.exchanged and targets_first(loss) is False
+        for depth in range(1 if denied else DEPTHS):
             # pairs of changes are many: only for the likeliest way of calling
             likely = len(group) if depth < 2 else place == 0
             for subject, search in zip(
