@@ -423,7 +423,7 @@ def test_an_unknown_deviation_says_first_what_fails():
 
 def test_a_deviation_that_no_property_sees_is_shown_by_its_example():
     def clamped(z, t):
-        return softmax_focal_loss(z.clamp(-5, 5), t)
+        return softmax_focal_loss(z.clamp(max=5), t)
 
     report = examine(clamped, task="multi-class", gamma=2, alpha=None)
     assert report.verdict == "unknown" and not report.failing
@@ -484,6 +484,23 @@ def test_a_mistake_that_is_meant_is_pinned_by_its_name():
     with pytest.raises(AssertionError, match="eps added inside the log"):
         assert_conforms(added, **claims)
     assert_conforms(added, **claims, except_for=["eps added inside the log"])
+
+
+def test_a_headline_says_fails_where_a_property_does():
+    def turned(targets, logits):
+        return by_softplus(logits, targets).mean()
+
+    def misnamed(logits, targets):
+        return turned(logits, targets)
+
+    claims = {"gamma": 2, "alpha": None}
+    for loss in (turned, misnamed):
+        report = examine(loss, **claims)
+        assert report.headline == "Differs: takes targets first.", report
+        assert "✗" not in str(report) and not report.conforms
+        with pytest.raises(AssertionError, match="takes targets first"):
+            assert_conforms(loss, **claims)
+    assert examine(build("p_t detached")).headline.startswith("Fails: ")
 
 
 def hardest_half(logits, targets):

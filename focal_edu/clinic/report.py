@@ -132,7 +132,7 @@ class Report:
 
     @property
     def headline(self):
-        """The verdict in one line."""
+        """The verdict in one line: of names, "Fails" if a property does."""
         changes = [f.seen for f in self._holding(*FAILS) if f.name == STEADY]
         said = self._verdict()
         if changes and "alpha overwritten" not in self.names:
@@ -157,7 +157,8 @@ class Report:
                 told = [*map(str, self.mistakes)]
                 told += [finding.failure for finding in beside]
                 told += _told(self._holding(UNTESTED))
-                return f"Fails: {'; '.join(told)}."
+                fails = "Fails" if self.failing else "Differs"
+                return f"{fails}: {'; '.join(told)}."
             case "unknown":
                 failing, of = len(self.failing), len(self.findings)
                 told = f"; {failing} of {of} properties fail"
