@@ -257,6 +257,55 @@ def test_a_loss_may_claim_to_take_probabilities(loss, task):
         assert "takes probabilities" in report.names, report
 
 
+@pytest.mark.parametrize("task", [B, L])
+def test_probabilities_may_be_clipped_where_they_round(task):
+    claims = {"task": task, "gamma": 2, "alpha": None}
+    loss = partial(of_probabilities, low=1e-7)
+    report = examine(loss, **claims, takes="probabilities")
+    assert report.conforms, report
+    assert report.risks[:1] == ("hard examples keep their slope",)
+    assert dict(report.facts)["eps"] == "1e-07"
+    assert "p_t clipped" in examine(loss, **claims).names
+
+
+def of_signs(x, y, power=2.0, checked=False):
+    if checked and not (y.abs() == 1).all():
+        raise ValueError("targets must be -1 or 1")
+    return ((-power * F.softplus(x * y)).exp() * F.softplus(-x * y)).mean()
+
+
+@pytest.mark.parametrize("task", [B, L])
+@pytest.mark.parametrize("checked", [True, False])
+def test_targets_may_be_signs(task, checked):
+    loss = partial(of_signs, checked=checked)
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert report.headline == "Differs: takes ±1 as targets.", report
+    assert "logits and ±1 as targets of shape" in str(report)
+
+
+@pytest.mark.parametrize("task", [B, L])
+def test_a_loss_of_positives_alone_does_not_ask_for_signs(task):
+    report = examine(weighted(1, 0), task=task)
+    assert report.names == ("negatives left out",), report
+
+
+@pytest.mark.parametrize("limit", [10, 20, 50])
+def test_logits_may_be_clipped_at_any_size(limit):
+    def loss(z, t):
+        return of_classes(z.clamp(-limit, limit), t).mean()
+
+    report = examine(loss, task=M, gamma=2, alpha=None)
+    assert f"logits clipped (L = {limit})" in report.headline, report
+
+
+def test_a_focal_loss_is_read_before_a_cross_entropy():
+    def star(x, y):
+        return (F.softplus(-2 * x * (2 * y - 1) - 1) / 2).mean()
+
+    report = examine(star, task=B)
+    assert report.names == ("FL*",) and report.claims.gamma == 2, report
+
+
 def of_log_p(log_p, t, power=2.0, reduce=torch.mean):
     assert (log_p <= 0).all()
     own = log_p.gather(1, t[:, None])[:, 0]
@@ -902,7 +951,7 @@ def of_outputs(x, y):
     return sum(terms(x.squeeze(1), y)).mean()
 
 
-def of_indices(z, t, axes=2):
+def of_index_columns(z, t, axes=2):
     """Targets of shape (N, 1), or of maps, made integers here."""
     assert z.ndim == t.ndim == axes
     log_p = z.log_softmax(1)
@@ -923,9 +972,9 @@ def of_anchors(x, y):
 @pytest.mark.parametrize(
     ("loss", "task", "shapes"),
     [
-        (of_indices, M, "(N, C), (N, 1)"),
-        (partial(of_indices, axes=4), M, "(N, C, 1, 1), (N, 1, 1, 1)"),
-        (partial(of_indices, axes=5), M, "(N, 1, 1, 1, 1)"),
+        (of_index_columns, M, "(N, C), (N, 1)"),
+        (partial(of_index_columns, axes=4), M, "(N, C, 1, 1), (N, 1, 1, 1)"),
+        (partial(of_index_columns, axes=5), M, "(N, 1, 1, 1, 1)"),
         (of_images_last, M, "(N, 1, 1, C), (N, 1, 1)"),
         (of_hot, M, "booleans as targets of shape (N, C), (N, C)"),
         (partial(of_hot, kind=torch.int64), M, "(N, C), (N, C)"),
@@ -1207,9 +1256,9 @@ def with_dice_of_probabilities(p, y):
 
 
 def test_a_class_of_its_own_power_is_described_by_it():
-    told = dict(examine(by_class, task=M).facts)
-    assert told["exponent, class 0"] == "1"
-    assert told["exponent, class 1"] == "2"
+    report = examine(by_class, task=M)
+    assert dict(report.facts)["exponent, class 1"] == "2"
+    assert "exponent γ: 1 for class 0, 2 for class 1" in report.headline
 
 
 def test_a_gradient_and_a_hessian_are_told_apart_from_a_tuple():
@@ -1264,6 +1313,10 @@ def bare_poly(x, y):
     return (0.3 * positive + 0.7 * negative + 2 * q**3).mean()
 
 
+def bare_poly_of_sigmoids(z, t):
+    return bare_poly(z, F.one_hot(t, z.shape[1]).to(z))
+
+
 def two_classes(p, y):
     """Unified focal loss: class 0 has a power, class 1 has none."""
     assert p.ndim == 2 and p.shape == y.shape
@@ -1307,6 +1360,7 @@ READ = [
     (partial(soft_throughout, distance=True), B, {}, {DISTANCE}, "= 0.2"),
     (soft_entropy, L, {}, {"label smoothing, p_t read back"}, "= 0.2"),
     (bare_poly, B, {"alpha": 0.3}, {BARE}, "ε = 2, α = 0.3"),
+    (bare_poly_of_sigmoids, M, {"alpha": 0.3}, {BARE}, "ε = 2, α = 0.3"),
     (
         wide_margin,
         L,

@@ -32,7 +32,8 @@ class Form:
 
     `map` lists axes of one place that are put in: behind the classes those
     of an image or a sequence, before them 1. Of a `flat` column the targets
-    are none. `dtype` is float32 for a loss that cannot compute in float64.
+    are none, `signed` ones are -1 in place of 0. `dtype` is float32 for a
+    loss that cannot compute in float64.
     """
 
     task: str
@@ -42,6 +43,7 @@ class Form:
     flat: bool = False
     integer: bool = False
     boolean: bool = False
+    signed: bool = False
     takes: str = "logits"
     exchanged: bool = False
     dtype: torch.dtype = torch.float64
@@ -63,6 +65,8 @@ class Form:
             targets = F.one_hot(targets, logits.shape[1])
         dtype = torch.int64 if self.integer else logits.dtype
         targets = targets.to(torch.bool if self.boolean else dtype)
+        if self.signed:
+            targets = torch.where(targets == 0, -1, targets)
         logits = INPUTS[self.takes][self.task == "multi-class"](logits)
         if self.column:
             targets = targets if self.flat else targets.unsqueeze(1)
@@ -74,7 +78,8 @@ class Form:
     def __str__(self):
         whole = self.integer and self.task != "multi-class"
         kind = self.takes + (" and integer" if whole else " and")
-        kind += " booleans as targets" if self.boolean else " targets"
+        kind += " booleans as" * self.boolean + " ±1 as" * self.signed
+        kind += " targets"
         letters = {7: "N", 3: "C", 1: "1"}
         logits = torch.zeros(7 if self.task == "binary" else (7, 3))
         targets = logits if self.task != "multi-class" else logits[:, 0]
@@ -96,9 +101,10 @@ FLOATS = (
 COLUMN = Form("multi-class", column=True, integer=True)
 FLAT = (
     Form("multi-class", integer=True),
-    *FLOATS[:2],
+    *FLOATS[:3],
+    *(replace(form, signed=True) for form in FLOATS[:3]),
     Form("binary", column=True, flat=True),
-    *FLOATS[2:],
+    *FLOATS[3:],
     COLUMN,
     *(replace(form, integer=True) for form in FLOATS),
     *(replace(form, boolean=True) for form in FLOATS),
@@ -107,8 +113,8 @@ IMAGE, SEQUENCE, VOLUME = (-1, -1), (-1,), (-1, -1, -1)
 PLACES = IMAGE, SEQUENCE, (1,), (1, 1), VOLUME
 MAPS = (
     *(Form("multi-class", map=axes, integer=True) for axes in PLACES),
-    *(replace(COLUMN, map=axes) for axes in (IMAGE, SEQUENCE, VOLUME)),
     *(Form("multi-class", map=axes, one_hot=True) for axes in PLACES),
+    *(replace(COLUMN, map=axes) for axes in (IMAGE, SEQUENCE, VOLUME)),
     Form("binary", column=True, map=IMAGE),
     Form("binary", column=True, map=IMAGE, integer=True),
     Form("binary", column=True, flat=True, map=IMAGE),
@@ -312,8 +318,8 @@ def _float64(tensor):
 
 
 def _in_shape(value, logits, targets):
-    """`value` as one number, or as one for each label, class or example."""
-    for shape in ((), targets, logits, targets[:1]):
+    """`value` as one number, or as one a label, an example or a class."""
+    for shape in ((), targets, logits, targets[:1], logits[1:]):
         if value.size == np.prod(shape, dtype=int):
             return value.reshape(shape)
     raise Refusal(

@@ -33,8 +33,12 @@ class Explanation:
 
     @property
     def cost(self):
-        """How much there is to explain; a known name before a number."""
+        """How much there is to explain; a known name before a number.
+
+        A focal loss before a cross entropy, as which FL* can be read.
+        """
         cost, model = _cost(self.names), self.model
+        cost += bool(model and model.gamma == 0) / 20
         if self.subject.task == "multi-class" and model:
             apart = "negative" in model.numbers  # class 0 is, from the rest
             cost += (apart or model.reduction == "mean_positive") / 2
@@ -132,6 +136,7 @@ def _named(subject, model, known, said):
     if subject.form.takes != known.takes:
         names += (TAKES[subject.form.takes],)
     names += (TAKES["targets first"],) * subject.form.exchanged
+    names += (TAKES["±1 as targets"],) * subject.form.signed
     claims = _claims(subject, known, names, form)
     return Explanation(subject, model, claims, names)
 
@@ -210,7 +215,7 @@ def with_detail(variant, gamma=None):
     }
     if "negative" in shown:
         shown["negative"] = f"{gamma:.3g} and {numbers['negative']:.3g}"
-    if "clipped" in variant.name:
+    if "eps" in shown and "clipped" in variant.name:
         logit = np.log(1 / numbers["eps"] - 1)
         shown["eps"] += f", a logit of ±{logit:.3g}"
     return replace(variant, detail=", ".join(shown.values()))

@@ -10,11 +10,11 @@ import torch
 from . import batches, rules
 from .calls import Refusal, ask_each
 from .explain import with_detail
-from .names import named, variants_of
+from .names import variants_of
 from .names.variant import EXTREME
 
 FARTHEST = (110, 150)
-ROUNDED = named("log of a rounded probability")
+UNIT = torch.finfo(torch.float32).eps  # a smaller ε is lost in rounding
 SIGNS = np.array([1, -1, 1, -1, 1, -1])
 
 
@@ -33,29 +33,28 @@ def far_out(explanation):
     try:
         cases = [case(8, 25, usual)]
         cases += [case(*far, torch.float32) for far in ((20, 80), FARTHEST)]
-        eps = 0.0 if model.probability else _floor(model, subject, *cases[-1])
-        if eps:
-            # about the cut, where one way of cutting shows
-            cut = -np.log(eps)
-            cases.append(case(cut - 1, cut + 1, usual))
+        cut = {} if model.probability else _cut(model, subject, *cases[-1])
+        if cut:  # about it one way of cutting shows
+            at = -np.log(cut["eps"])
+            cases.append(case(at - 1, at + 1, usual))
     except Refusal:
         return explanation
-    for extra in _tries(model, subject.task, eps):
+    for extra in _tries(model, subject.task, cut):
         made = replace(model, **extra)
         if all(_agree(made, subject, *case) for case in cases):
             rounding_is_ours = explanation.claims.probabilities
             more = [
                 with_detail(variant)
                 for variant in extra.values()
-                if not (rounding_is_ours and variant == ROUNDED)
+                if not rounding_is_ours
+                or variant.numbers.get("eps", 0) > UNIT
             ]
             names = (*explanation.names, *more)
-            model = replace(model, probability=made.probability)
-            return replace(explanation, model=model, names=names)
+            return replace(explanation, model=made, names=names)
     return explanation
 
 
-def _tries(model, task, eps):
+def _tries(model, task, cut):
     """What may stand beside a model, by part, the least of it first."""
     probabilities, factors = (
         [v for v in variants_of(part, task) if v.match == EXTREME]
@@ -63,11 +62,11 @@ def _tries(model, task, eps):
     )
     if model.probability:
         probabilities = []
-    elif eps:  # which may be too small to show before
+    else:  # where a cut may be too far out to show before
         probabilities += [
-            replace(variant, numbers={"eps": eps})
+            replace(variant, numbers={name: cut[name]})
             for variant in variants_of("probability", task)
-            if variant.numbers.keys() == {"eps"}
+            for name in variant.numbers.keys() & cut.keys()
         ]
     known = model.factor or model.detached or not model.focused
     if known or model.gamma >= 1:  # where a power is as good as another
@@ -77,15 +76,25 @@ def _tries(model, task, eps):
     return sorted(tries, key=len)
 
 
-def _floor(model, subject, batch, dtype, seen):
-    """The small ε that would cap the loss where it was; 0 for none."""
+def _cut(model, subject, batch, dtype, seen):
+    """Where p_t, or the logits, would be cut off if the loss was capped.
+
+    The small ε and the limit that would do it; empty if it was not.
+    """
     ours = ask_each(model.loss(), subject.plain, *batch, dtype).value
-    right = rules.stable(rules.batch_of(*map(torch.tensor, batch)))
-    margin = -right.log_p.reshape(len(ours), -1).mean(1).numpy()
-    far = margin > FARTHEST[0] / 2
-    capped = np.median((seen.value / ours * margin)[far])
-    eps = np.exp(-capped)
-    return float(eps) if eps < 1e-2 else 0.0
+    asked = rules.batch_of(*map(torch.tensor, batch))
+    x_t, own = (
+        part.reshape(len(ours), -1).mean(1).numpy()
+        for part in (
+            rules.margin(asked),
+            rules.of_the_truth(asked.logits, asked),
+        )
+    )
+    far = x_t < -FARTHEST[0] / 2
+    capped = (seen.value / ours * -x_t)[far]
+    eps = float(np.exp(-np.median(capped)))
+    limit = round(float(np.median(capped - (own - x_t)[far])), 2)
+    return {"eps": eps, "limit": limit} if 0 < eps < 1e-2 else {}
 
 
 def _agree(model, subject, batch, dtype, seen):

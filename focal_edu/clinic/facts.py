@@ -45,6 +45,11 @@ class Profile:
         """Return the facts that are not the paper's, a deviation first."""
         away = self.apart(self.loss, at=[*SHOWN.values()])
         first = [fact for fact in facts if fact[1].startswith(DEVIATES)]
+        of = "exponent, "
+        powers = {name[len(of) :]: x for name, x in facts if of in name}
+        told = ", ".join(f"{x} for {label}" for label, x in powers.items())
+        if len({*powers.values()}) > 1 and "then" not in told:
+            first.append(("exponent γ", told))
         return first + [f for f in facts if f[0].partition(", ")[2] in away]
 
 

@@ -50,9 +50,10 @@ def fits(subject):
     )
     one = [(change,) for change in (ENTROPY, *probabilities, *factors)]
     two = [
-        pair
-        for pair in product(probabilities, factors)
-        if all(variant.match == FITTED for variant in pair)
+        (probability, factor)
+        for probability, factor in product(probabilities, factors)
+        if probability.match == FITTED
+        and (factor.match == FITTED or not probability.numbers)
     ]
     for several in (one, two):
         drafts = map(_draft, filter(data.may_be, several))

@@ -268,6 +268,10 @@ def meet(loss, form, labels, seed):
         raise refused
     if form.one_hot and _takes_indices(loss, form, one, labels.classes):
         raise Refusal("it takes each target for the index of a class")
+    if form.task != "multi-class" and _wants_signs(
+        loss, form, one, answers[0]
+    ):
+        raise Refusal("it learns nothing from negatives of target 0")
     first = answers[0].gradient
     rtol, can_be_told = 1e-7, True
     for nudge, coarser in NUDGES:
@@ -294,6 +298,14 @@ def _takes_indices(loss, form, batch, classes):
             ask(fresh(loss, form.dtype), column, batch[0], targets)
             answered.append(targets is batch[1])
     return answered == [True]
+
+
+def _wants_signs(loss, form, batch, answer):
+    """Whether a target of 0 has a cost that no logit changes."""
+    if answer.gradient[batch[1] == 0].any():
+        return False
+    negatives = ask(fresh(loss, form.dtype), form, batch[0], 0 * batch[1])
+    return 0 < np.abs(negatives.value).sum() < np.inf
 
 
 def _smooth(loss, form, batch, middle):

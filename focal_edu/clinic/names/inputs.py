@@ -19,6 +19,11 @@ _TOLD = {
         "the focal loss of logits, which it squashes itself",
         "given probabilities it squashes them again",
     ),
+    "±1 as targets": (
+        "the focal loss of targets -1 and 1, as of a support vector machine",
+        "given targets 0 and 1 it learns nothing from negatives: their "
+        "gradient is 0",
+    ),
     "targets first": (
         "the focal loss if called as loss(targets, logits)",
         "called as PyTorch's losses are, it takes logits for targets",

@@ -57,6 +57,17 @@ def clipped(batch, eps=1e-7):
 
 
 @variant(
+    "logits clipped",
+    "softmax of logits clamped to [−L, L]",
+    "a logit beyond ±L has no gradient, and p_t stays off 0 and 1",
+    tasks=CLASSES,
+    match=ALONE,
+)
+def clipped_logits(batch, limit=3.0):
+    return stable(batch._replace(logits=batch.logits.clamp(-limit, limit)))
+
+
+@variant(
     "p_t clipped in the log alone",
     "log max(p_t, ε), the factor left alone",
     "examples with p_t below ε have next to no gradient: the worst mistakes "

@@ -103,6 +103,18 @@ def mean_of_each(elements, weights, truth, batch, factor):
     return elements.mean(1)
 
 
+@variant(
+    "one number a class, summed over examples",
+    "C sums over the batch, in place of a number for each example",
+    "a mean taken of them is a sum over examples, divided by C",
+    tasks=(*CLASSES, *MANY_ANSWERS),
+    match=UNREDUCED,
+)
+def sum_of_each_class(elements, weights, truth, batch, factor):
+    of_each = one_hot(batch) if batch.multi_class else 1.0
+    return (elements.reshape(len(elements), -1) * of_each).sum(0)
+
+
 # What needs no rule of its own, since two batches measure it.
 DIVIDED = Variant(
     "another divisor",

@@ -13,7 +13,9 @@ ANY_ALPHA = ("none", "number", "weights")
 WEIGHTED = ("number", "weights")
 # What must have been measured before a rule is tried.
 FITTED = "nothing: its numbers are fitted to the answers"
-ALONE = "that it explains the answers alone: never fitted beside another"
+ALONE = (
+    "that it explains the answers alone: never fitted beside other numbers"
+)
 EXTREME = "nothing else differs at ordinary logits"
 UNREDUCED = "that the loss gives no number: one for each example, or more"
 READ_OFF = "γ, the gradient, or single examples tell: it is never fitted"
@@ -22,6 +24,7 @@ SYMBOLS = {
     "epsilon": "ε",
     "beta": "β",
     "margin": "m",
+    "limit": "L",
     "alpha": "α",
 }
 TABLE = []
