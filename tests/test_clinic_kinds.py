@@ -598,6 +598,52 @@ def test_a_lost_slope_that_no_name_explains_is_in_the_headline(
     assert "hard examples keep their slope" in report.failing
 
 
+def at_eps(x, y):
+    """Clamped to the ε of its dtype: 2e-16 in double, 1e-7 in single."""
+    low = torch.finfo(x.dtype).eps
+    return -sum(
+        y_k * (1 - p) ** 2 * p.log()
+        for y_k, p in (
+            (y, x.sigmoid().clamp(low, 1 - low)),
+            (1 - y, (-x).sigmoid().clamp(low, 1 - low)),
+        )
+    ).mean()
+
+
+def below_single(x, y):
+    """Clamped in half precision alone."""
+    return cut_log(x, y, 1e-3 if x.dtype.itemsize < 4 else 0.0)
+
+
+def test_a_slope_may_be_lost_in_one_precision():
+    lost = examine(at_eps, task=B, gamma=2, alpha=None)
+    assert lost.failing == ("hard examples keep their slope",), lost
+    assert "in float32" in lost.headline
+    report = examine(below_single, task=B, gamma=2, alpha=None)
+    assert "half precision works" in report.risks, report
+
+
+def three_to_one(x, y):
+    """The three hardest negatives of each positive, as in SSD."""
+    each = sum(terms(x, y)).flatten()
+    yes = y.flatten() == 1
+    many = 3 * max(1, int(yes.sum()))
+    hardest = each[~yes].topk(min(many, int((~yes).sum()))).values
+    return (each[yes].sum() + hardest.sum()) / max(1, int(yes.sum()))
+
+
+@pytest.mark.parametrize("task", [B, L])
+def test_negatives_that_are_left_out_show_where_they_are_many(task):
+    assert examine(three_to_one, task=task, gamma=2).verdict == "unknown"
+
+
+def test_what_one_label_does_not_show_of_several_is_a_risk():
+    name = "several labels count as examples"
+    assert name in examine(rows).risks
+    whole = examine(lambda x, y: sum(terms(x, y)).mean(1).mean())
+    assert whole.conforms and name not in whole.risks
+
+
 def test_targets_may_be_a_column():
     report = examine(column, task=M, gamma=2, alpha=None)
     assert "takes probabilities" in report.names
@@ -1421,6 +1467,7 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
     assert report.names == ("weights set by the batch",), report
     assert report.claims.task == task
     assert report.claims.gamma == (1.5 if loss is by_share else 2)
+    assert "by 0," not in f"{report}"
     assert "slope" not in report.headline
 
 

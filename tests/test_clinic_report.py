@@ -277,6 +277,7 @@ def test_every_property_can_fail():
         seen |= set(examine(build(variant, **how), **how).failing)
     rest = {"inputs are untouched", "half precision works"}
     rest |= {"(N, 1) against (N,) is caught", "images count as their pixels"}
+    rest |= {"several labels count as examples"}
     rest |= {"ignored targets leave no trace"}
     rest |= {"finite where all are ignored"}
     rest |= {"its tensors move with the module"}

@@ -13,8 +13,9 @@ FEW = np.array([-0.9, 0.5])  # where there are many labels
 def usual_batch(task, labels, rng, examples=None, easy=False):
     """Return logits of ordinary size, and targets with every label.
 
-    `labels` are the class indices in use, out of `labels.classes`. All
-    examples of an easy batch are right: p_t is above one half.
+    `labels` are the class indices in use, out of `labels.classes`. Of a
+    number of `examples` that is given few are positive. All examples of an
+    easy batch are right: p_t is above one half.
     """
     classes = labels.classes
     n = examples or classes + 4
@@ -29,7 +30,7 @@ def usual_batch(task, labels, rng, examples=None, easy=False):
         return logits, targets
     shape = (n,) if task == "binary" else (n, classes)
     targets = np.zeros(shape)
-    targets[: 3 * n // 7] = 1
+    targets[: -(-n // 12) if examples else 3 * n // 7] = 1
     targets = rng.permuted(targets, axis=0)
     logits = rng.normal(0, 1.5, shape).clip(-4, 4)
     return np.abs(logits) * (2 * targets - 1) if easy else logits, targets

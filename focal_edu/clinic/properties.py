@@ -115,7 +115,7 @@ def average_is_the_one_claimed(subject, claims):
     ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)
     even = even and not own[ideal == 0].any()
-    if not (ratio.size and even and value.any()):
+    if not (ratio.any() and even and value.any()):
         return None, "its single examples differ from the focal loss"
     total = ideal.sum() * claims.outputs
     divisor, expected = ratio[0] * total / value, total / true
@@ -135,15 +135,20 @@ def examples_do_not_mix(subject, claims):
 
 def hard_examples_keep_their_slope(subject, claims):
     # PyTorch cuts probabilities off at 1e-12
-    low = -25.3 if subject.form.probabilities else -29.9
-    far, near, usual = (
-        np.abs(subject.each(subject.margins(x_t)).gradient).sum()
-        for x_t in (low, -15, 0.0)
+    rounded = subject.form.probabilities
+    low = -25.3 if rounded else -29.9
+    single = torch.float32, low  # where an ε of the dtype cuts off
+    far, near, usual, far_in_single = (
+        np.abs(subject.each(subject.margins(x_t), *dtype).gradient).sum()
+        for *dtype, x_t in ((low,), (-15,), (0.0,), single)
     )
     if not near > 0:
         return None if usual == 0 else False, "none of it left at p_t = 3e-7"
-    seen = f"{far / near:.2g} of it left at p_t = {np.exp(low):.0g}"
-    return bool(0.9 < far / near < 1.1) or claims.broken_far_out, seen
+    left, where = far / near, f"left at p_t = {np.exp(low):.0g}"
+    if 0.9 < left < 1.1 and np.isfinite(far_in_single) and not rounded:
+        left, where = far_in_single / near, f"{where} in float32"
+    holds = bool(0.9 < left < 1.1) or claims.broken_far_out
+    return holds, f"{left:.2g} of it {where}"
 
 
 def finite_in_single_precision(subject, claims):
@@ -213,20 +218,26 @@ def half_precision_works(subject, claims):
 
 
 def _in_half_precision(subject, claims):
-    near = subject.margins(-9, 9)
-    subject.each(near)  # a refusal of one example says nothing of halves
+    near, lost = subject.margins(-9, 9), ""
+    hard = slice(len(near[0]) // 2)
+    # a refusal of one example says nothing of halves
+    usual = np.abs(subject.each(near).gradient[hard]).sum()
     for dtype in (torch.bfloat16, torch.float16):
         try:
             value = subject.ask(subject.batch, dtype).value
-            bad = subject.each(near, dtype).bad
+            answer = subject.each(near, dtype)
         except Refusal as refusal:
             return False, f"{dtype}: {refusal}"
         if not close(value, subject.answer.value, 0.1):
             return False, f"{dtype}: {_worst(value, subject.answer.value)}"
-        if bad:
+        if bad := answer.bad:
             return claims.broken_far_out, f"{dtype}: {bad} at a logit of 9"
+        left = np.abs(answer.gradient[hard]).sum() / usual
+        if left < 0.5 and not subject.form.probabilities:
+            lost = f"{dtype}: {left:.2g} of the slope left at a logit of 9"
     bad = subject.broken_at(torch.float16)
-    return RISK if bad else True, f"torch.float16: {bad}"
+    seen = f"torch.float16: {bad}" if bad else lost
+    return RISK if seen else True, seen
 
 
 def finite_without_positives(subject, claims):
@@ -345,6 +356,22 @@ def _as_images(tensor):
     return images.movedim(-1, 1) if tensor.ndim == 2 else images
 
 
+def several_labels_count_as_examples(subject, claims):
+    if not (subject.task == "binary" and subject.form.column):
+        return None, "asked of losses of (N, 1)"
+    form = replace(subject.form, task="multi-label", column=False, flat=False)
+    batch = usual_batch(form.task, subject.labels, subject.rng)
+    one_by_one = [array.ravel() for array in batch]
+    try:
+        value = replace(subject, form=form).ask(batch).value.sum()
+        flat = subject.ask(one_by_one).value.sum()
+    except Refusal:
+        return None, "it takes one label only, or no batch of this size"
+    labels = "{} × {} labels give".format(*batch[1].shape)
+    seen = f"{labels} {_worst(value, flat, ', as examples')}"
+    return close(value, flat, subject.rtol) or RISK, seen
+
+
 def ignored_targets_leave_no_trace(subject, claims):
     index = claims.ignore_index
     unsaid = index is None
@@ -421,6 +448,7 @@ PROPERTIES = {
     "half precision works": half_precision_works,
     "(N, 1) against (N,) is caught": column_against_vector,
     "images count as their pixels": images_count_as_their_pixels,
+    "several labels count as examples": several_labels_count_as_examples,
     "ignored targets leave no trace": ignored_targets_leave_no_trace,
     "finite where all are ignored": finite_where_all_are_ignored,
     "its tensors move with the module": tensors_move_with_the_module,
