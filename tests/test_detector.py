@@ -262,7 +262,7 @@ def test_the_record_measures_what_no_neighbour_beat(name):
         near = [(rate * f, weight) for f in (0.5, 2)]
         near += [(rate, weight * f) for f in (0.25, 4)]
         assert tried[rate, weight] >= max(tried[s] for s in near), case
-        assert set(stages["measure"][rate, weight]) == set(range(12)), case
+        assert set(stages["measure"][rate, weight]) == set(range(20)), case
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ python tools/record_detector.py longer      three times as many steps
 With no name it records all three. For each recipe the learning rate and the
 weight of the box loss are chosen on validation scenes, by the mean AP of two
 seeds: from a common start to the best neighbour, until none is better. Then
-each of twelve seeds draws new training scenes, new test scenes, first weights
+each of twenty seeds draws new training scenes, new test scenes, first weights
 and batches. Rows are written as they come, and after a stop the same command
 goes on; to begin anew, remove the record.
 """
@@ -24,7 +24,7 @@ from focal_edu.digits import detection_scenes
 from focal_edu.pytorch import sigmoid_focal_loss
 from focal_edu.recorded import Recording
 
-CHOOSING, MEASURED = (1000, 1001), range(12)  # seeds
+CHOOSING, MEASURED = (1000, 1001), range(20)  # seeds
 START = {"rate": 0.01, "box_weight": 1 / 16}
 FACTOR = {"rate": 2, "box_weight": 4}
 
