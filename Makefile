@@ -10,7 +10,7 @@
 # make links       the README's buttons, from this repository's remote
 # make bench       speed and memory, as ratios, on this machine; the clinic
 # make bench-gpu   tests, numerics and speed on a GPU, nine minutes at most
-# make record      the experiments that lessons only read, an hour or so
+# make record      the experiments that lessons only read, three hours or so
 
 PYTHON ?= python3
 VENV ?= .venv
