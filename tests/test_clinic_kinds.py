@@ -1205,9 +1205,9 @@ def over(divisor):
 @pytest.mark.parametrize(
     ("loss", "detail"),
     [
-        (over(lambda y: y.sum() + len(y)), "10 for 3 positives of 7, 14"),
-        (over(lambda y: (1 - y).sum()), "4 for 3 positives of 7, 6"),
-        (over(lambda y: y.sum() * len(y)), "21 for 3 positives of 7, 40"),
+        (over(lambda y: y.sum() + len(y)), "10 for 3 positives of 7, 11"),
+        (over(lambda y: (1 - y).sum()), "4 for 3 positives of 7, 9"),
+        (over(lambda y: y.sum() * len(y)), "21 for 3 positives of 7, 10"),
     ],
 )
 def test_another_divisor_is_told_as_it_is(loss, detail):
@@ -1332,6 +1332,19 @@ def of_each_output(z, t, alpha=(0.3, 0.6, 0.9)):
     return (alpha * positive + (1 - alpha) * negative).mean()
 
 
+def with_prior(x, y, prior=-4.6):
+    return sum(terms(x + prior, y)).mean()
+
+
+def cut_below(x, y):
+    p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid()).clamp(min=1e-3)
+    return -((1 - p_t) ** 2 * p_t.log()).mean()
+
+
+def of_anchors_over_a_constant(x, y):
+    return sum(terms(x, y)).sum() / (8400 * len(x))
+
+
 def log_alone(x, y, low=0.02):
     p_t = torch.where(y > 0, x.sigmoid(), (-x).sigmoid())
     return -((1 - p_t) ** 2 * p_t.clamp(min=low).log()).mean()
@@ -1381,6 +1394,7 @@ def wide_margin(x, y):
 EACH = "alpha is (0.3, 0.6, 0.9), of each output"
 OF_SMOOTHED = "label smoothing, p_t of the smoothed"
 DISTANCE = "label smoothing, factor of the distance"
+PRIOR = "logits shifted by a prior"
 BARE = "a power of 1 - p_t added, without weights"
 READ = [
     (boxes, L, {"alpha": None}, {"scaled by 0.25", AVERAGE}, "constant 4"),
@@ -1394,6 +1408,10 @@ READ = [
         {"one against rest", EACH, "mean over classes too"},
         "output; ",
     ),
+    (with_prior, B, {}, {PRIOR}, "prior = −4.6"),
+    (partial(with_prior, prior=3.0), L, {"alpha": None}, {PRIOR}, "= 3"),
+    (cut_below, B, {}, {"p_t clipped"}, "ε = 0.001,"),
+    (of_anchors_over_a_constant, B, {}, {"scaled by 0.000119"}, ""),
     (log_alone, B, {}, {IN_THE_LOG}, "ε = 0.02"),
     (
         partial(log_alone, low=1e-5),

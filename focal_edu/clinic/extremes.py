@@ -35,7 +35,7 @@ def far_out(explanation):
         cases += [case(*far, torch.float32) for far in ((20, 80), FARTHEST)]
         cut = {} if model.probability else _cut(model, subject, *cases[-1])
         if cut:  # about it one way of cutting shows
-            at = -np.log(cut["eps"])
+            at = -np.log(cut["eps"][0])
             cases.append(case(at - 1, at + 1, usual))
     except Refusal:
         return explanation
@@ -64,9 +64,10 @@ def _tries(model, task, cut):
         probabilities = []
     else:  # where a cut may be too far out to show before
         probabilities += [
-            replace(variant, numbers={name: cut[name]})
+            replace(variant, numbers={name: number})
             for variant in variants_of("probability", task)
             for name in variant.numbers.keys() & cut.keys()
+            for number in cut[name]
         ]
     known = model.factor or model.detached or not model.focused
     if known or model.gamma >= 1:  # where a power is as good as another
@@ -79,7 +80,8 @@ def _tries(model, task, cut):
 def _cut(model, subject, batch, dtype, seen):
     """Where p_t, or the logits, would be cut off if the loss was capped.
 
-    The small ε and the limit that would do it; empty if it was not.
+    The small ε, without and with the factor cut off too, and the limit that
+    would do it; empty if it was not.
     """
     ours = ask_each(model.loss(), subject.plain, *batch, dtype).value
     asked = rules.batch_of(*map(torch.tensor, batch))
@@ -94,7 +96,10 @@ def _cut(model, subject, batch, dtype, seen):
     capped = (seen.value / ours * -x_t)[far]
     eps = float(np.exp(-np.median(capped)))
     limit = round(float(np.median(capped - (own - x_t)[far])), 2)
-    return {"eps": eps, "limit": limit} if 0 < eps < 1e-2 else {}
+    if not 0 < eps < 1e-2:
+        return {}
+    both = eps ** (1 / (1 - eps) ** model.gamma)
+    return {"eps": (eps, both), "limit": (limit,)}
 
 
 def _agree(model, subject, batch, dtype, seen):

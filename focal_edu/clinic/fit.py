@@ -24,6 +24,7 @@ OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
     "alpha": (0.5, 0.75),
     "threshold": (0.15, 0.35, 0.65, 0.85),
     "epsilon": (-1.0,),
+    "prior": (-4.0, -2.0, 2.0, 4.0),
 }
 INSIDE = named("weights inside p_t")
 ENTROPY = named("cross entropy for p_t")

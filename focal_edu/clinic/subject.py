@@ -202,15 +202,17 @@ class Subject:
         """
         if self.task == "multi-class" and self.labels.used[:2] != (0, 1):
             return ()
-        both = batches.one_of_each(self.task, self.labels, 1.0)
+        rows = batches.one_of_each(self.task, self.labels, 1.0)
+        both = [part[:2] for part in rows]
         try:
             value = ask_each(self.loss, self.form, *both).value
+            together = np.abs(self.ask(both).value.sum())
         except Refusal:
             return ()
-        negative, positive = np.nan_to_num(np.abs(value[:2]), nan=np.inf)
+        negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
         if np.isinf([negative, positive]).all():
             return 0, 1
-        alone = np.isinf(negative) or negative > 1000 * positive > 0
+        alone = np.isinf(negative) or negative > 1000 * together > 0
         return (0,) if alone else ()
 
     @cached_property

@@ -180,6 +180,17 @@ def stretched(batch, scale=1.5, shift=0.5):
 
 
 @variant(
+    "logits shifted by a prior",
+    "the focal loss of x + b, not of x: b on the side of positives, against "
+    "negatives",
+    "what is learned is off by b, and right only where b is added in use too",
+    tasks=ELEMENTWISE,
+)
+def with_prior(batch, prior=1.0):
+    return stable(batch._replace(logits=batch.logits + prior))
+
+
+@variant(
     "label smoothing",
     "cross entropy with smoothed labels, the factor of the true p_t",
     "confident right answers are pushed back by the smoothing share of "
