@@ -84,7 +84,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     weight = alpha
     if isinstance(alpha, torch.Tensor):
         weight = alpha[t if ignored is None else t.where(t != ignored, 0)]
-    return _rows(work, again, (z, t, weight), up, t.shape, 4 * piece_size())
+    return _rows(work, again, (z, t, weight), up, t.shape, 8 * piece_size())
 
 
 def classes(z, w, a, gamma, *, up, slope, each=False):
