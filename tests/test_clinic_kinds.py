@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from time_clinic import dual
+from time_clinic import unsure
 
 from focal_edu import FocalLoss
 from focal_edu.clinic import assert_conforms, examine, fit
@@ -84,6 +84,14 @@ def of_soft_targets(x, y, share=0.08, alpha=0.5, single=False):
     return (up * positive + down * negative).sum()
 
 
+def smoothed_and_weighted(z, t):
+    """Smoothing and weights as PyTorch puts them together."""
+    weight = z.new_tensor([1.0, 2.0, 4.0])
+    how = {"reduction": "none", "label_smoothing": 0.1}
+    ce = F.cross_entropy(z, t, weight, **how)
+    return ((1 - true_log(z, t).exp()) ** 2 * ce).mean()
+
+
 def rows(x, y):
     return sum(terms(x, y)).mean(1).sum()
 
@@ -122,6 +130,12 @@ AVERAGE = "mean over labels, summed over examples"
             B,
             {"smoothing": 0.08, "alpha": 0.25, "scale": 2},
             {"alpha": 0.75},
+        ),
+        (
+            smoothed_and_weighted,
+            M,
+            {"smoothing": 0.1, "alpha": (1, 2, 4)},
+            {"alpha": (1, 2, 3)},
         ),
         (weighted(0.7, 0.3), B, {"alpha": 0.7}, {"smoothing": 0.1}),
         (
@@ -1235,6 +1249,16 @@ def test_of_classes_all_but_class_0_are_positives(least):
     assert report.conforms == (least > 0), report
 
 
+def test_a_class_without_weight_is_noted_where_nobody_claims_it():
+    def loss(z, t):
+        return (of_classes(z, t) * (t > 0)).mean()
+
+    noted = "Note: a class whose weight is 0"
+    assert noted in str(examine(loss, task=M))
+    how = {"task": M, "gamma": 2, "alpha": (0, 1, 1)}
+    assert noted not in str(examine(loss, **how))
+
+
 def test_a_sigmoid_that_is_not_used_has_no_weights():
     def loss(z, t):
         positive, negative = terms(z, F.one_hot(t, 3))
@@ -1278,11 +1302,10 @@ def test_factors_may_be_divided_by_their_sum_before_a_mean(
 @pytest.mark.parametrize(
     ("loss", "task"),
     [
-        (dual, M),
+        (unsure, M),
         (by_confidence, M),
         (constant, B),
         (by_class, M),
-        (with_priors, M),
         (with_dice, B),
         (hardest, B),
         (floored, B),
@@ -1396,7 +1419,38 @@ OF_SMOOTHED = "label smoothing, p_t of the smoothed"
 DISTANCE = "label smoothing, factor of the distance"
 PRIOR = "logits shifted by a prior"
 BARE = "a power of 1 - p_t added, without weights"
+
+
+def smoothed_over_the_rest(z, t):
+    """The share 0.2 goes to the C − 1 other classes."""
+    y = F.one_hot(t, z.shape[1])
+    log_p = z.log_softmax(1)
+    ce = -((0.8 * y + 0.1 * (1 - y)) * log_p).sum(1)
+    return ((1 - true_log(z, t).exp()) ** 2 * ce).mean()
+
+
+def by_hand(z, t):
+    p = z.exp() / z.exp().sum(1, keepdim=True)
+    p_t = p.gather(1, t[:, None])[:, 0]
+    return -((1 - p_t) ** 2 * p_t.log()).mean()
+
+
 READ = [
+    (
+        smoothed_over_the_rest,
+        M,
+        {"smoothing": 0.2},
+        {"label smoothing"},
+        "share = 0.3, or 0.2 over the other classes",
+    ),
+    (
+        with_priors,
+        M,
+        {},
+        {"logits shifted by class"},
+        "b = 0, −1.25, −1.95",
+    ),
+    (by_hand, M, {}, {"softmax that overflows"}, "not finite at ±100"),
     (boxes, L, {"alpha": None}, {"scaled by 0.25", AVERAGE}, "constant 4"),
     (weighted(2, 1), L, {}, {"pos_weight is 2"}, "2 for positives and 1 for"),
     (of_one_alpha, M, {"alpha": 0.5}, {"alpha to every class"}, "every"),
@@ -1490,7 +1544,8 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
 
 
 @pytest.mark.parametrize(
-    ("loss", "task"), [(capped, B), (with_dice, B), (dual, M), (by_class, M)]
+    ("loss", "task"),
+    [(capped, B), (with_dice, B), (unsure, M), (by_class, M)],
 )
 def test_what_has_no_name_is_not_searched_for_without_end(
     loss, task, monkeypatch

@@ -66,6 +66,10 @@ def raises(x, y):
         (lambda x, y: exit(), "it raised SystemExit"),
         (lambda x, y: (x * math.nan).mean(), "it is NaN or infinite"),
         (
+            lambda x, y: (0 * x.unsqueeze(3).log_softmax(-1)).mean(),
+            "its gradient is 0 on maps of one place",
+        ),
+        (
             lambda x, y: {"loss": by_softplus(x, y).mean()},
             "(try examine(lambda l, t: f(l, t)['loss']))",
         ),
@@ -420,6 +424,15 @@ def test_an_unknown_deviation_says_first_what_fails():
     assert report.headline.startswith(failing)
     own = "Measured: gradient and its own value's derivative: apart by "
     assert own in report.headline and len(report.headline) < 140
+
+
+def test_a_gradient_may_be_that_of_the_sum_beside_the_mean_as_a_value():
+    def loss(x, y):
+        each = by_softplus(x, y)
+        return each.sum() + (each.mean() - each.sum()).detach()
+
+    report = examine(loss, task="binary", gamma=2, alpha=None)
+    assert "apart by a factor of 7 on a batch of 7" in report.headline
 
 
 def test_a_deviation_that_no_property_sees_is_shown_by_its_example():

@@ -26,24 +26,22 @@ def capped(logits, targets):
     return build(reduction="none")(logits, targets).clamp(max=2).mean()
 
 
-def dual(logits, targets):
-    """Tao et al. 2023: the runner-up is in the factor."""
+def unsure(logits, targets):
+    """The highest probability is in the factor, whosever it is."""
     p = logits.softmax(1)
-    own = p.gather(1, targets[:, None])
-    other = p.masked_fill(p >= own, 0).amax(1)
-    own = own.squeeze(1)
-    return -((1 - own + other) ** 2 * own.log()).mean()
+    own = p.gather(1, targets[:, None]).squeeze(1)
+    return -((1 - p.amax(1)) ** 2 * own.log()).mean()
 
 
-class Dual(torch.nn.Module):
-    """`dual` for a number of classes, which it says."""
+class Unsure(torch.nn.Module):
+    """`unsure` for a number of classes, which it says."""
 
     def __init__(self, num_classes):
         super().__init__()
         self.num_classes = num_classes
 
     def forward(self, logits, targets):
-        return dual(logits, targets)
+        return unsure(logits, targets)
 
 
 def right(task, classes=None):
@@ -64,10 +62,10 @@ SUBJECTS = {
     "binary, no name, no task": (dice, {}),
     "10 classes, right": (right("multi-class", 10), {}),
     "10 classes, wrong": (wrong("multi-class", TEN), {"alpha": TEN}),
-    "10 classes, no name": (Dual(10), CLASSES),
+    "10 classes, no name": (Unsure(10), CLASSES),
     "80 classes, right": (right("multi-class", 80), {}),
     "80 classes, wrong": (wrong("multi-class", EIGHTY), {"alpha": EIGHTY}),
-    "80 classes, no name": (Dual(80), CLASSES),
+    "80 classes, no name": (Unsure(80), CLASSES),
 }
 
 

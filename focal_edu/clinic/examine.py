@@ -24,6 +24,7 @@ SIGMOIDS = (
     "a sigmoid for each class, one against the rest: the paper's form for "
     "detectors"
 )
+MUTED = "a class whose weight is 0 is not learned from"
 COMPILED = "examined as it was before torch.compile"
 # What torch.compile keeps of a module, and of a function.
 BEFORE_COMPILE = "_orig_mod", "_torchdynamo_orig_callable"
@@ -128,7 +129,10 @@ def _report(whole, said):
     names, shape = found.names, profile(subject, claims)
     findings = tuple(_findings(subject, claims))
     verdict = _verdict(found.agrees, names, findings)
+    muted = isinstance(claims.alpha, tuple) and 0 in claims.alpha
+    muted = muted and "alpha" not in claims.given
     notes = {
+        MUTED: muted and claims.task == "multi-class",
         SIGMOIDS: claims.sigmoids,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,

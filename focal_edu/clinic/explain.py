@@ -167,6 +167,11 @@ def _form(model, known, said, one_hot):
         if np.isclose(share, wanted, 1e-3):
             return replace(found, numbers=smooth.numbers), ()
     names = (with_detail(found),) if found else ()
+    if "smoothing" in name and not model.pairs:
+        others = found.numbers["share"] * (1 - 1 / len(model.table))
+        told = f"{names[0].detail}, or {others:.1g} over the other classes"
+        if np.isclose(float(f"{others:.1g}"), others, 1e-3):
+            names = (replace(names[0], detail=told),)
     if not wanted:
         return None, names
     if "smoothing" not in name:
@@ -218,7 +223,9 @@ def with_detail(variant, gamma=None):
     if "eps" in shown and "clipped" in variant.name:
         logit = np.log(1 / numbers["eps"] - 1)
         shown["eps"] += f", a logit of ±{logit:.3g}"
-    return replace(variant, detail=", ".join(shown.values()))
+    return replace(
+        variant, detail=", ".join(shown.values()) or variant.detail
+    )
 
 
 def _reduction_names(model, wanted):

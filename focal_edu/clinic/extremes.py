@@ -37,6 +37,8 @@ def far_out(explanation):
         if cut:  # about it one way of cutting shows
             at = -np.log(cut["eps"][0])
             cases.append(case(at - 1, at + 1, usual))
+        # where exp overflows, and no probability has rounded to 0
+        cases.append(case(90, 99, torch.float32))
     except Refusal:
         return explanation
     for extra in _tries(model, subject.task, cut):

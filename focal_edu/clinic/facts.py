@@ -151,27 +151,39 @@ def _decided(subject):
         value = subject.each(many).value
         spread = np.ptp(value) / max(np.abs(value).max(), 1e-300)
         known = "yes" if spread < 1e-5 else f"no: it varies by {spread:.1%}"
-        yield "p_t alone decides", known
+        if np.isfinite(spread):
+            yield "p_t alone decides", known
 
 
 def _own_derivative(subject):
     """The gradient beside a difference quotient of the value."""
     if subject.form.dtype != torch.float64 or subject.rtol >= 1e-6:
         return
-    logits, targets = subject.margins(-1.5, 0.3, 1.5)
-    way = subject.rng.normal(size=logits.shape)
-    slope = subject.each((logits, targets)).gradient
-    up, down = (
-        subject.each((logits + step * way, targets)).value
-        for step in (STEP, -STEP)
+    along, own = _along_one_way(
+        subject, subject.each, subject.margins(-1.5, 0.3, 1.5)
     )
-    along = (slope * way).reshape(len(slope), -1).sum(1)
-    gap = _gap(along, (up - down) / (2 * STEP))
+    gap = _gap(along, own)
     word = "equal" if gap < 1e-4 else f"apart by {gap:.2g} of it"
+    one, other = _along_one_way(subject, subject.ask, subject.batch)
+    if gap < 1e-4 < _gap(one.sum(), other.sum()):
+        ratio = one.sum() / other.sum()
+        word = f"apart by a factor of {ratio:.4g} on a batch of {len(one)}"
     if not np.isfinite(gap):
         bad = "value" if np.isfinite(along).all() else "gradient"
         word = f"not compared: the {bad} of one example is not finite"
     yield "gradient and its own value's derivative", word
+
+
+def _along_one_way(subject, asked, batch):
+    """By gradient and by difference, how the value grows some way."""
+    logits, targets = batch
+    way = subject.rng.normal(size=logits.shape)
+    slope = asked(batch).gradient
+    up, down = (
+        asked((logits + step * way, targets)).value for step in (STEP, -STEP)
+    )
+    along = (slope * way).reshape(len(slope), -1).sum(1)
+    return along, (up - down) / (2 * STEP)
 
 
 def _mixing(subject):

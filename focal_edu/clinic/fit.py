@@ -16,6 +16,7 @@ from scipy.optimize import leastsq
 from . import batches, rules
 from .model import SLACK, Model
 from .names import named, variants_of
+from .names.probability import SHIFTED_BY_CLASS, shifted_by_class
 from .names.variant import ALONE, FITTED
 
 MANY = 12  # sigmoids of classes beyond which they weigh the same
@@ -152,7 +153,7 @@ class _Singles:
         if plain and plain.gamma:
             return [plain]
         others = self.fit(Model(order=NORMALISED)), *self._inside()
-        return [*filter(None, (plain, *others))]
+        return [*filter(None, (plain, *others, self._shifted()))]
 
     def _inside(self):
         """Yield those with weights inside p_t, where there are some."""
@@ -165,6 +166,17 @@ class _Singles:
             inside += [weights.sum(1, keepdims=True)]
         for fixed in inside:
             yield self.fit(Model(order=INSIDE), fixed)
+
+    def _shifted(self):
+        """With logits shifted by class, if hopeless examples say so."""
+        shift = self.subject.shifts
+        if shift is None:
+            return None
+        shift = self.subject.labels.by_class(shift)
+        told = "b = " + ", ".join(f"{b:.3g}" for b in shift[:8])
+        rule = partial(shifted_by_class, shift=tuple(shift))
+        shifted = replace(SHIFTED_BY_CLASS, rule=rule, detail=told)
+        return self.fit(Model(shifted))
 
     def fit(self, draft, fixed=None):
         """Return the draft with its numbers and weights, or None.
@@ -336,6 +348,8 @@ class Search:
         if len(self.shape) == 2 and self.asked[1].any():
             asked = self.asked[1]
             table[1] = np.where(asked, table[1], table[1][asked].mean())
+            if not self.asked[0].any():
+                table[0] = table[1]
         return table * self.fixed, off
 
     def _sums(self, elements):

@@ -29,6 +29,11 @@ NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 STEP = 1e-7
 HOPELESS = -500.0
 MOST = 10  # labels of which each is asked about
+NOT_FINITE = "it is NaN or infinite on inputs of ordinary size"
+FLAT_MAP = (
+    "its gradient is 0 on maps of one place, as if its softmax went along "
+    "another axis than the classes"
+)
 COMPANION = 40.0  # the margin of an example that costs nothing
 
 
@@ -234,6 +239,26 @@ class Subject:
         return self.table(value) if good else None
 
     @cached_property
+    def shifts(self):
+        """What each class has added to its logit beyond class 0, or None.
+
+        Where class 0 is far above the truth, cross entropy grows linearly.
+        """
+        if self.task != "multi-class" or self.labels.used[0] != 0:
+            return None
+        others = self.labels.used[1:]
+        logits = np.zeros((2 * len(others), self.labels.classes))
+        logits[:, 0] = np.repeat([-HOPELESS, -2 * HOPELESS], len(others))
+        try:
+            value = self.each((logits, np.tile(others, 2))).value
+        except Refusal:
+            return None
+        near, far = value.reshape(2, -1)
+        shift = HOPELESS * (near / (far - near) - 1)
+        good = np.isfinite(shift).all() and np.abs(shift).max() > 1e-6
+        return np.append(0.0, shift) if good else None
+
+    @cached_property
     def shares(self):
         """How large gradients are in one batch, as a table of weights."""
         rows = batches.one_of_each(self.task, self.labels, -1.0)
@@ -262,10 +287,10 @@ def meet(loss, form, labels, seed):
         except Refusal as refusal:
             refused = refusal
             continue
-        flat = form.map and not answers[0].gradient.any()  # a wrong axis
+        flat = form.map and not answers[0].gradient.any()
         if not (answers[0].bad or flat):
             break
-        refused = Refusal("it is NaN or infinite on inputs of ordinary size")
+        refused = Refusal(FLAT_MAP if flat else NOT_FINITE)
     else:
         raise refused
     if form.one_hot and _takes_indices(loss, form, one, labels.classes):

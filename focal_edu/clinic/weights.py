@@ -16,6 +16,7 @@ OTHERS = "other weights"
 TOGETHER = (
     "weights and losses crossed",
     "modulated after reduction, then weighted",
+    "modulated after reduction, over the batch",
 )
 
 

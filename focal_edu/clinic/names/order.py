@@ -78,6 +78,18 @@ def weighted_last(truth, weights, factor, reduce):
 
 
 @variant(
+    "modulated after reduction, over the batch",
+    "one factor for the whole batch, from its mean cross entropy, and "
+    "the mean divided by N again",
+    "nothing is focused on anything; the loss shrinks as batches grow",
+    seen="jfzhang95/pytorch-deeplab-xception utils/loss.py",
+    alone=each_example,
+)
+def weighted_last_over_the_batch(truth, weights, factor, reduce):
+    return weighted_last(truth, weights, factor, reduce) / len(truth.log_p)
+
+
+@variant(
     "minus sign lost",
     "−1 times the focal loss: log p_t is negative",
     "training climbs the loss: every step makes it worse",

@@ -17,6 +17,7 @@ from .variant import (
     ELEMENTWISE,
     EXTREME,
     READ_OFF,
+    Variant,
     variant,
 )
 
@@ -42,6 +43,20 @@ def rounded(batch):
 )
 def rounded_products(batch):
     return stable(batch)._replace(log_p=_both_terms(_squashed(batch), batch))
+
+
+@variant(
+    "softmax that overflows",
+    "exp(z) / Σ exp(z): the highest logit is not subtracted first",
+    "exp overflows at a logit of 89 in float32: NaN, also on examples that "
+    "are right",
+    tasks=CLASSES,
+    match=EXTREME,
+)
+def overflowing(batch):
+    e = batch.logits.exp()
+    p_t = of_the_truth(e, batch) / e.sum(1)
+    return stable(batch)._replace(log_p=p_t.log())
 
 
 @variant(
@@ -242,6 +257,39 @@ def smoothed_distance(batch, share=0.1):
 
 
 @variant(
+    "label smoothing, each class weighted",
+    "Σ y_k α_k CE_k with smoothed y, the factor of the true p_t",
+    "the smoothing pulls most at the classes with large weights, whatever "
+    "the truth is",
+    seen="torch.nn.CrossEntropyLoss, weight with label_smoothing",
+    tasks=CLASSES,
+    alpha=("weights",),
+    match=ALONE,
+)
+def smoothed_by_class(batch, share=0.1):
+    right, truth = stable(batch), one_hot(batch)
+    soft = (1 - share) * truth + share / batch.classes
+    log_p = soft * batch.logits.log_softmax(1)
+    every = torch.ones_like(truth, dtype=torch.bool)
+    return Truth(log_p, right.log_q[:, None].expand_as(log_p), every)
+
+
+@variant(
+    "label smoothing, its uniform part unfocused",
+    "(1 − share) (1 − p_t)^γ CE, plus share times the mean CE of all labels",
+    "easy examples keep the pull of the smoothing, which soon outweighs the "
+    "rest of the loss",
+    match=ALONE,
+)
+def smoothed_apart(batch, share=0.1):
+    right = stable(batch)
+    uniform = share * -_smoothed_entropy(batch, 1.0)
+    log_p = torch.stack(((1 - share) * right.log_p, uniform), -1)
+    log_q = torch.stack((right.log_q, torch.zeros_like(uniform)), -1)
+    return Truth(log_p, log_q, right.positive[..., None])
+
+
+@variant(
     "label smoothing of the targets",
     "Σ y_k FL_k with smoothed y: each class has its own factor",
     "the focal loss of soft targets: right classes are pulled below 1",
@@ -294,6 +342,34 @@ def margin_for_negatives(batch, margin=0.05):
 def over_the_batch(batch):
     p = (batch.logits.softmax(0) * one_hot(batch)).sum(1)
     return Truth(p.log(), (-p).log1p(), positive(batch))
+
+
+@variant(
+    "dual focal loss",
+    "(1 − p_t + p_j)^γ, with p_j the highest probability below p_t",
+    "right examples stay loud while another class is close; where no class "
+    "is below the truth, the factor is focal loss's",
+    seen="Tao et al. 2023, arXiv:2305.13665",
+    tasks=CLASSES,
+    match=ALONE,
+)
+def dual(batch):
+    p = batch.logits.softmax(1)
+    p_t = of_the_truth(p, batch)
+    p_j = p.masked_fill(p >= p_t[:, None], 0).amax(1)
+    return stable(batch)._replace(log_q=(1 - p_t + p_j).log())
+
+
+@variant(
+    "a sigmoid of the true class alone",
+    "σ of the truth's logit; the other logits have no part",
+    "nothing lowers a logit: every output rises to 1, whatever it is shown",
+    tasks=CLASSES,
+    match=ALONE,
+)
+def true_class_alone(batch):
+    z = of_the_truth(batch.logits, batch)
+    return Truth(F.logsigmoid(z), F.logsigmoid(-z), positive(batch))
 
 
 @variant(
@@ -369,6 +445,22 @@ def boosted(batch, pos_weight=2.0):
     raised = pos_weight * right.log_p
     log_p = torch.where(right.positive, raised, right.log_p)
     return read_back(-log_p, right.positive)
+
+
+def shifted_by_class(batch, shift):
+    shift = torch.as_tensor(shift, dtype=batch.logits.dtype)
+    return stable(batch._replace(logits=batch.logits + shift))
+
+
+# What hopeless examples measure, and no search: a number for each class.
+SHIFTED_BY_CLASS = Variant(
+    "logits shifted by class",
+    "probability",
+    "softmax(z + b): each class has a constant added to its logit",
+    "logits learn to lack b, as they are meant to where it holds log priors "
+    "(balanced softmax, logit adjustment) and is left out afterwards",
+    "Menon et al. 2021, arXiv:2007.07314",
+)
 
 
 def _squashed(batch):
