@@ -1429,6 +1429,13 @@ def smoothed_over_the_rest(z, t):
     return ((1 - true_log(z, t).exp()) ** 2 * ce).mean()
 
 
+def of_one_hot_and_eps(z, t):
+    """kornia of old: 1e-6 is added to one-hot targets."""
+    log_p = z.log_softmax(1)
+    each = -((1 - log_p.exp()) ** 2) * log_p
+    return ((F.one_hot(t, z.shape[1]) + 1e-6) * each).sum(1).mean()
+
+
 def by_hand(z, t):
     p = z.exp() / z.exp().sum(1, keepdim=True)
     p_t = p.gather(1, t[:, None])[:, 0]
@@ -1449,6 +1456,13 @@ READ = [
         {},
         {"logits shifted by class"},
         "b = 0, −1.25, −1.95",
+    ),
+    (
+        of_one_hot_and_eps,
+        M,
+        {},
+        {"eps added to one-hot targets"},
+        "ε = 1e-06",
     ),
     (by_hand, M, {}, {"softmax that overflows"}, "not finite at ±100"),
     (boxes, L, {"alpha": None}, {"scaled by 0.25", AVERAGE}, "constant 4"),

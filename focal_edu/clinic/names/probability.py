@@ -301,14 +301,29 @@ def smoothed_targets(batch, share=0.1):
         soft = both.new_tensor([1 - share / 2, share / 2])
         labels = torch.stack((one.positive, ~one.positive), -1)
         return Truth(soft * both, both.flip(-1), labels)
-    truth = one_hot(batch)
+    soft = (1 - share) * one_hot(batch) + share / batch.classes
+    return _of_every_class(batch, soft)
+
+
+@variant(
+    "eps added to one-hot targets",
+    "Σ (y_k + ε) FL_k, with y one-hot",
+    "every class is pulled up a little; harmless while ε is small",
+    seen="kornia 0.6 losses/focal.py, one_hot with eps",
+    tasks=CLASSES,
+)
+def eps_in_targets(batch, eps=1e-6):
+    return _of_every_class(batch, one_hot(batch) + eps)
+
+
+def _of_every_class(batch, soft):
+    """Each class as the truth in turn, its terms weighted by `soft`."""
     log_p = batch.logits.log_softmax(1)
     rest = batch.logits[:, None, :].expand(-1, batch.classes, -1)
     own = torch.eye(batch.classes, dtype=torch.bool)
     log_q = rest.masked_fill(own, -torch.inf).logsumexp(2)
     log_q = log_q - batch.logits.logsumexp(1, keepdim=True)
-    share = (1 - share) * truth + share / batch.classes
-    return Truth(share * log_p, log_q, positive(batch)[:, None])
+    return Truth(soft * log_p, log_q, positive(batch)[:, None])
 
 
 @variant(
