@@ -84,11 +84,13 @@ def of_soft_targets(x, y, share=0.08, alpha=0.5, single=False):
     return (up * positive + down * negative).sum()
 
 
-def smoothed_and_weighted(z, t):
+TWENTY = tuple(1.0 + k % 5 for k in range(20))
+
+
+def smoothed_and_weighted(z, t, weight=(1.0, 2.0, 4.0)):
     """Smoothing and weights as PyTorch puts them together."""
-    weight = z.new_tensor([1.0, 2.0, 4.0])
     how = {"reduction": "none", "label_smoothing": 0.1}
-    ce = F.cross_entropy(z, t, weight, **how)
+    ce = F.cross_entropy(z, t, z.new_tensor(weight), **how)
     return ((1 - true_log(z, t).exp()) ** 2 * ce).mean()
 
 
@@ -136,6 +138,12 @@ AVERAGE = "mean over labels, summed over examples"
             M,
             {"smoothing": 0.1, "alpha": (1, 2, 4)},
             {"alpha": (1, 2, 3)},
+        ),
+        (
+            partial(smoothed_and_weighted, weight=TWENTY),
+            M,
+            {"smoothing": 0.1, "alpha": TWENTY},
+            {"smoothing": 0.2},
         ),
         (weighted(0.7, 0.3), B, {"alpha": 0.7}, {"smoothing": 0.1}),
         (

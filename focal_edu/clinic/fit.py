@@ -19,7 +19,7 @@ from .names import named, variants_of
 from .names.probability import SHIFTED_BY_CLASS, shifted_by_class
 from .names.variant import ALONE, FITTED
 
-MANY = 12  # sigmoids of classes beyond which they weigh the same
+MANY = 100  # sigmoids of classes beyond which they weigh the same
 STALLED = 0.2  # a search that gains less than this has no exact end
 OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
     "alpha": (0.5, 0.75),
