@@ -334,7 +334,8 @@ class Search:
     def solved(self, model):
         """The table of weights that fit best, and how far off that leaves it.
 
-        A sigmoid that is never positive weighs as the others.
+        A sigmoid that is never positive weighs as the others; where each
+        class has a term and none is negative, both rows are one.
         """
         factor = partial(model.factors, gamma=model.gamma)
         truth = self.truth(model.probability)
@@ -348,7 +349,7 @@ class Search:
         if len(self.shape) == 2 and self.asked[1].any():
             asked = self.asked[1]
             table[1] = np.where(asked, table[1], table[1][asked].mean())
-            if not self.asked[0].any():
+            if self.batch.multi_class and not self.asked[0].any():
                 table[0] = table[1]
         return table * self.fixed, off
 
