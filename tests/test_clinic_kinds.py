@@ -145,6 +145,12 @@ AVERAGE = "mean over labels, summed over examples"
             {"smoothing": 0.1, "alpha": TWENTY},
             {"smoothing": 0.2},
         ),
+        (
+            lambda x, y: soft_throughout(x, y),
+            L,
+            {"smoothing": 0.2, "alpha": 0.3},
+            {"alpha": 0.4},
+        ),
         (weighted(0.7, 0.3), B, {"alpha": 0.7}, {"smoothing": 0.1}),
         (
             Ignoring(9),

@@ -30,7 +30,8 @@ class Claims:
     `settled` they are a focal loss in full, every number known. Then `form`
     is a probability that is claimed in place of σ or softmax: one against
     rest, or smoothed labels; and `one_number` is the α of a multi-class loss
-    that has one for C classes, `alpha` what it makes of it.
+    that has one for C classes, `alpha` what it makes of it. `blend` is the
+    part that smoothed labels give of each weight to the other label.
     """
 
     task: str
@@ -46,6 +47,7 @@ class Claims:
     classes: int = 1
     form: Variant | None = None
     one_number: float | None = None
+    blend: float = 0.0
 
     def made(self, name):
         """Whether a claim was made, one way or the other."""
@@ -92,11 +94,14 @@ class Claims:
         reduction = self.reduction
         if reduction not in REDUCTIONS:
             changes, reduction = [*changes, reduction], "mean"
+        alpha = self.alpha
+        if self.blend and isinstance(alpha, float):
+            alpha += self.blend * (1 - 2 * alpha)
         loss = build(
             *changes,
             task=self.task,
             gamma=self.gamma,
-            alpha=self.alpha,
+            alpha=alpha,
             reduction=reduction,
         )
         return lambda logits, targets: self.scale * loss(logits, targets)

@@ -115,14 +115,14 @@ def _as_claimed(subject, known):
 def _named(subject, model, known, said):
     """The explanation of a model: what of it was not claimed."""
     options = []
-    for gamma, factor_names, table in _unsmoothed(
+    for gamma, factor_names, table, part in _unsmoothed(
         model, _readings(model, known.gamma)
     ):
         rest = replace(model, table=table)
         for alpha, names in weights.explanations(subject, rest, known):
             names = (*factor_names, *names)
-            options.append((_cost(names), names, gamma, alpha))
-    _, names, gamma, alpha = min(options, key=lambda option: option[0])
+            options.append((_cost(names), names, gamma, alpha, part))
+    _, names, gamma, alpha, part = min(options, key=lambda option: option[0])
     form, first = _form(model, known, said, subject.form.one_hot)
     if model.detached:
         first += (named("p_t detached"),)
@@ -138,6 +138,7 @@ def _named(subject, model, known, said):
     names += (TAKES["targets first"],) * subject.form.exchanged
     names += (TAKES["±1 as targets"],) * subject.form.signed
     claims = _claims(subject, known, names, form)
+    claims = replace(claims, blend=part if form else 0.0)
     return Explanation(subject, model, claims, names)
 
 
@@ -199,7 +200,10 @@ def _readings(model, said_gamma):
 
 
 def _unsmoothed(model, readings):
-    """Yield them, first with the α of which smoothed labels make theirs."""
+    """Yield them, first with the α of which smoothed labels make theirs.
+
+    Last comes the part of the other label's weight in it.
+    """
     known = (
         model.probability and "p_t of the smoothed" in model.probability.name
     )
@@ -207,8 +211,8 @@ def _unsmoothed(model, readings):
         if known and model.pairs:
             part = model.numbers["share"] / 2
             mixed = table - part * table.sum(0)
-            yield gamma, names, mixed / (1 - 2 * part)
-        yield gamma, names, table
+            yield gamma, names, mixed / (1 - 2 * part), part
+        yield gamma, names, table, 0.0
 
 
 def with_detail(variant, gamma=None):
