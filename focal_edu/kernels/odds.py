@@ -127,8 +127,10 @@ def classes(z, w, a, gamma, each, slope, out=None):
 def _truth(odds, gamma, weight):
     """`formulas.truth` by the odds, in whose place comes q; its factor is
     weighted."""
-    ce = _library(odds).log1p(odds)
-    p, q = _p_and_q(odds)
+    xp, q = _library(odds), odds
+    ce, p = xp.log1p(odds), odds + 1
+    p = xp.reciprocal(p, out=p)
+    q *= p
     factor = q**gamma
     if not isinstance(weight, float) or weight != 1:
         factor *= weight
@@ -141,14 +143,6 @@ def _exp(x, out=None):
     if isinstance(x, torch.Tensor):
         return torch.mul(x, LOG2_E, out=out).exp2_()
     return np.exp(x, out=out)
-
-
-def _p_and_q(odds):
-    """1 / (1 + odds), and odds times that in their place."""
-    p = odds + 1
-    p = _library(p).reciprocal(p, out=p)
-    odds *= p
-    return p, odds
 
 
 def _loss(truth, each):
