@@ -271,7 +271,7 @@ def test_pieces_leave_no_seam(size, monkeypatch):
 @pytest.mark.parametrize("alpha", [False, True])
 def test_pieces_of_any_size_of_logits(shape, alpha, monkeypatch):
     """Some pieces hold logits that need a shift, some hold none."""
-    monkeypatch.setattr(cpu, "SHARE", 2**10)
+    monkeypatch.setattr(cpu, "SHARE", 2**7)
     g = torch.Generator().manual_seed(2)
     z = torch.randn(shape, generator=g, dtype=torch.float64)
     z[: shape[0] // 2] *= 100
@@ -309,6 +309,7 @@ def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
     by_odds = cpu._by_odds
     monkeypatch.setattr(cpu, "_by_odds", spy)
     monkeypatch.setattr(cpu, "SHARE", 2**13)
+    monkeypatch.setattr(cpu, "ALONE", 2**13)
     for loss, logits, target in (
         (sigmoid_focal_loss, x, hard),
         (sigmoid_focal_loss, x, soft),

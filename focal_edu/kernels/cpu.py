@@ -5,6 +5,7 @@ to begin; a large one in pieces that stay in the cache.
 """
 
 import math
+import sys
 from functools import partial
 from itertools import repeat
 from time import perf_counter
@@ -20,11 +21,14 @@ SHARE = 2**16
 """Logits of one thread's share of a piece; several times as many where
 there are fewer arrays of that size."""
 
-SMALL = 2**10
-"""Logits of a batch that is small; of several classes four times as many."""
+ALONE = 2**15
+"""Elements of a piece for one thread, which NumPy works; PyTorch too takes
+one thread for so few."""
 
-ALONE = 2**13
-"""Elements of a piece for one thread, which NumPy works."""
+VECTORS = torch.backends.cpu.get_cpu_capability() == "AVX512"
+SMALL = ALONE if VECTORS and sys.platform == "linux" else 2**11
+"""Elements of a batch that is small: fewer where NumPy's logarithms do not
+come in vectors."""
 
 LATE = 0.01
 """Seconds that no piece takes unless its threads wait for one another: on a
@@ -99,7 +103,7 @@ def classes(z, w, a, gamma, *, up, slope, each=False):
     """
     work = partial(odds.classes, gamma=gamma, each=each, slope=slope)
     shape = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
-    return _rows(work, None, (z, w, a), up, shape, 2 * piece_size())
+    return _rows(work, None, (z, w, a), up, shape, 4 * piece_size())
 
 
 def _rows(work, again, values, up, shape, size):
@@ -110,7 +114,7 @@ def _rows(work, again, values, up, shape, size):
         rows = [_as_rows(v, z.ndim) for v in rows]
     *values, up = rows
     if 0 < z.numel() <= size:
-        small = z.numel() <= 4 * SMALL
+        small = z.numel() <= SMALL
         losses, slopes = _piece(work, again, values, up, small)
     else:
         n, _, *others = values[0].shape

@@ -45,14 +45,14 @@ def hard(x, y, a, b, gamma, each, slope, out=None):
 def soft(x, y, a, b, gamma, each, slope, out=None):
     """a y f(x) + b (1−y) f(−x)."""
     xp, y = _library(x), _like(y, x)
-    n = -x
-    yes = _truth(xp.exp(n, out=n), gamma, a * y)
-    against = yes.p / yes.q
-    against = xp.log1p(against, out=against)
-    factor = 1 - y
-    factor *= b
-    factor *= yes.p**gamma
-    no = Truth(against, yes.q, yes.p, factor)
+    weight = 1 - y
+    weight *= b
+    no = _truth(xp.exp(x, out=out), gamma, weight)
+    ce = no.p / no.q
+    ce = xp.log1p(ce, out=ce)
+    factor = a * y
+    factor *= no.p**gamma
+    yes = Truth(ce, no.q, no.p, factor)
     losses = _loss(yes, each) + _loss(no, each)
     if not slope:
         return losses, None
@@ -72,7 +72,7 @@ def softmax(z, t, weight, ignored, gamma, each, slope, out=None):
     e = _exp(z, out=out)
     own = e.take(at)
     _put(e, at, own * 0)
-    total = e.sum(1)
+    total = _sums(e)
     if xp is np:
         total += np.finfo(total.dtype).tiny
     elif not (_near(own) and _near(total)):
@@ -98,7 +98,7 @@ def classes(z, w, a, gamma, each, slope, out=None):
     z = z - z.take(at)[:, None]
     p = _exp(z)
     _put(p, at, 0 * p.take(at))
-    rest = p.sum(1) + xp.finfo(z.dtype).tiny
+    rest = _sums(p) + xp.finfo(z.dtype).tiny
     share = 1 / (rest + 1)
     p *= share[:, None]
     _put(p, at, share)
@@ -107,21 +107,22 @@ def classes(z, w, a, gamma, each, slope, out=None):
     ce = xp.subtract(xp.log1p(rest)[:, None], z, out=z)
     factor = q**gamma
     factor *= _like(w, z)
-    factor *= a
     truth = Truth(ce, p, q, factor)
-    losses = (factor * ce).sum(1) if each else _loss(truth, False)
+    losses = a * (_sums(factor * ce) if each else _loss(truth, False))
     if not slope:
         return losses, None
-    fall = _fall(truth, gamma)
-    # p_k Σ_j≠k s_j minus the fall, s = fall / q
-    s = xp.divide(fall, q, out=q)
+    # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
+    # for the likeliest class, where p_k is near 1
+    s = _fall(truth, gamma)
+    s /= q
     own = s.take(at)
     _put(s, at, 0 * own)
-    lower = s.sum(1)
-    s = xp.subtract((lower + own)[:, None], s, out=s)
-    _put(s, at, lower)
-    p *= s
-    return losses, xp.subtract(p, fall, out=out)
+    lower = _sums(s)
+    p *= (a * (lower + own))[:, None]
+    s *= a
+    slopes = xp.subtract(p, s, out=out)
+    _put(slopes, at, a * share * (lower - rest * own))
+    return losses, slopes
 
 
 def _truth(odds, gamma, weight):
@@ -145,10 +146,20 @@ def _exp(x, out=None):
     return np.exp(x, out=out)
 
 
+def _sums(values):
+    """Sums over the classes, which NumPy's `sum` is slow to begin."""
+    if isinstance(values, torch.Tensor):
+        return values.sum(1)
+    return np.einsum("nc...->n...", values)
+
+
 def _loss(truth, each):
     if each:
         return truth.factor * truth.ce
-    return truth.factor.reshape(-1).dot(truth.ce.reshape(-1))
+    factor, ce = truth.factor.reshape(-1), truth.ce.reshape(-1)
+    if isinstance(ce, torch.Tensor):
+        return factor.dot(ce)
+    return np.einsum("i,i", factor, ce)
 
 
 def _fall(truth, gamma):
