@@ -241,12 +241,12 @@ normaliser = Choice(
             "them says no to every class but one.",
         ),
     ],
-    meaning={"prior": "the part of yes among all questions"},
+    meaning={"prior": "the fraction of questions whose answer is yes"},
     hints=(
         "How many yes-or-no questions are there, and how many have the "
         "answer yes?",
-        "The prior is the part of yes among the questions, and the bias the "
-        "logarithm of prior / (1 - prior).",
+        "The prior is the fraction of questions whose answer is yes, and the "
+        "bias the logarithm of prior / (1 - prior).",
     ),
     why="Each anchor is asked one question for each class, and a positive "
     "anchor says yes to one. So the odds are positives to all the other "
@@ -258,31 +258,23 @@ def bias_from_counts(positives, anchors, classes):
 
 
 hardest = Choice(
-    "what the hardest negatives away from digits show",
+    "the digit that the hardest background is taken for most often",
     {
-        "empty paper, since there is most of it": (
-            "There is most of it, and it is all alike: a few steps are "
-            "enough to learn it."
+        "a 0": "A 0 is a closed ring, and half a digit seldom is one.",
+        "a 1": (
+            "Upright halves are taken for it, but more halves have a bend."
         ),
-        "paper with unusual noise": (
-            "Noise differs from pixel to pixel, and no digit looks like it."
-        ),
-        "scraps that look like a digit": RIGHT,
-        "scraps of every kind, in equal parts": (
-            "Most halves of digits look like nothing; ask which of them "
-            "could pass."
-        ),
-        "digits whose labels are wrong": (
-            "No label is wrong so far; that comes in the section after."
-        ),
+        "a 4": "A 4 needs three strokes, and a half seldom keeps as many.",
+        "a 7": RIGHT,
+        "an 8": "An 8 is two rings, and a half keeps one of them at most.",
     },
     hints=(
-        "What could a network take for a digit that is none?",
-        "The upper half of a 9 is a circle.",
+        "They are scraps, halves of digits. Which digit looks most like one?",
+        "It has two strokes, and they meet at the top.",
     ),
-    why="Paper is learned first. Half a 9 is a small 0, and an upright half "
-    "of anything is a 1. Those are what a detector still gets wrong at the "
-    "end.",
+    why="Blank background is learned first; what stays is scraps that could "
+    "pass. A 7 is a bend at the top and a stroke down, and so are many "
+    "halves of digits.",
 )
 
 
