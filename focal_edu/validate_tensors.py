@@ -70,14 +70,12 @@ def _check_range(target):
 
 
 def _all_hard(y):
-    """Whether all of [0, 1] is 0 or 1: y is the sign of y."""
+    """Whether no number of [0, 1] has a fraction."""
     size = piece_size()
     if y.numel() <= size:
-        return torch.equal(y.sign(), y)
-    return all(
-        torch.equal(part.sign(), part)
-        for _, (part,) in in_turn(flat_cut, size, y)
-    )
+        return not y.frac().sum()
+    parts = in_turn(flat_cut, size, y)
+    return not any(part.frac().sum() for _, (part,) in parts)
 
 
 def check_class_target(input, target, ignore_index, check_values=None):
