@@ -191,6 +191,16 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
             for loss in ("ours", "usual")
         )
         assert 100 < usual - ours < 350  # microseconds saved on the card
+        single, half = (
+            took[where, "sigmoid", (10 * size,), "ours"]
+            for where in ("float32", "bfloat16")
+        )
+        assert half > single
+    assert all(
+        time > took[where, task, shape, "ours"]
+        for (where, task, shape, loss), time in took.items()
+        if loss == "ours, compiled"
+    )
     assert ratio("float32", (10**8,), "usual") > 9
     assert ratio("float32", (10**8,), "ours, compiled") > 10
     assert ratio("float32", (10**8,), "torchvision, compiled") > 3 * ratio(
