@@ -15,8 +15,9 @@ from time_clinic import unsure
 
 from focal_edu import FocalLoss
 from focal_edu.clinic import assert_conforms, examine, fit
+from focal_edu.clinic.batches import Labels
 from focal_edu.clinic.calls import Form
-from focal_edu.clinic.subject import Labels, meet
+from focal_edu.clinic.subject import meet
 
 pytestmark = pytest.mark.slow
 
@@ -1595,7 +1596,7 @@ def test_where_a_loss_breaks_is_asked_once_and_remembered():
         asked.append(1)
         return sum(terms(x, y)).mean()
 
-    subject = meet(loss, Form(B), Labels.of(3), 0)
+    subject = meet(loss, Form(B), Labels(B, 3), 0)
     before = len(asked)
     assert not subject.broken_at(torch.float32)
     once = len(asked)

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from focal_edu.clinic import assert_conforms, build, examine
+from focal_edu.clinic.batches import Labels
 from focal_edu.clinic.calls import Form
-from focal_edu.clinic.subject import Labels, meet
+from focal_edu.clinic.subject import meet
 
 pytestmark = pytest.mark.slow
 
@@ -362,7 +363,8 @@ def test_a_random_loss_is_not_explained():
         each = build(reduction="none")(x, y)
         return (each * torch.rand_like(each)).mean()
 
-    assert not meet(loss, Form("binary"), Labels.of(3), 0).can_be_told
+    labels = Labels("binary", 3)
+    assert not meet(loss, Form("binary"), labels, 0).can_be_told
     report = examine(loss)
     assert report.verdict == "unknown"
     assert "same answer twice" in report.failing

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import leastsq
 
-from . import batches
+from .batches import Labels
 from .calls import Refusal, ask
 from .fit import as_written
 from .fit import fits as fits_of_singles
@@ -17,7 +17,7 @@ from .names import named, variants_of
 from .names.reduction import DIVIDED, SET_BY_THE_BATCH
 from .names.variant import FITTED, UNREDUCED
 from .said import numbers_of_classes
-from .subject import Labels, close
+from .subject import close
 
 OVERWRITTEN = named("alpha overwritten")
 
@@ -114,7 +114,7 @@ def _agrees_with_more(subject, model):
         return True
     classes = subject.labels.classes + 2
     table = np.repeat(model.table[..., :1], classes, -1)
-    more = batches.usual_batch(subject.task, Labels.of(classes), subject.rng)
+    more = Labels(subject.task, classes).usual(subject.rng)
     try:
         seen = subject.ask(more).value
     except Refusal:
@@ -156,8 +156,8 @@ def _share(subject, model):
 
     By label, or by class: each in one example, averaged and summed.
     """
-    rows = batches.one_of_each(subject.task, subject.labels, 0.0)
-    rows = [*zip(*map(torch.tensor, rows), strict=True)]
+    rows = map(torch.tensor, subject.labels.one_of_each(0.0))
+    rows = [*zip(*rows, strict=True)]
     alone = {"order": None} if model.focused else {"gamma": 0.0}
     even = replace(model, table=np.ones_like(model.table), **alone)
     if not model.pairs:

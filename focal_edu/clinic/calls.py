@@ -23,7 +23,14 @@ INPUTS = {
 
 
 class Refusal(Exception):
-    """One line on why a loss gave nothing that could train a network."""
+    """One line on why a loss gave nothing that could train a network.
+
+    A `hint` says what to examine instead, `raised` that the loss raised.
+    """
+
+    def __init__(self, line, hint="", raised=False):
+        super().__init__(line + hint)
+        self.hint, self.raised = hint, raised
 
 
 @dataclass(frozen=True)
@@ -172,15 +179,14 @@ def targets_first(loss):
 @contextlib.contextmanager
 def quiet():
     """Keep what a loss prints or warns of out of the report's way."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        hidden = io.StringIO()
-        with (
-            contextlib.redirect_stdout(hidden),
-            contextlib.redirect_stderr(hidden),
-            torch.enable_grad(),
-        ):
-            yield
+    hidden = io.StringIO()
+    with (
+        warnings.catch_warnings(action="ignore"),
+        contextlib.redirect_stdout(hidden),
+        contextlib.redirect_stderr(hidden),
+        torch.enable_grad(),
+    ):
+        yield
 
 
 def value_of(loss, logits, targets):
@@ -192,8 +198,9 @@ def value_of(loss, logits, targets):
         with quiet():
             value = loss(logits, targets)
     except (Exception, SystemExit) as error:
-        line = f"it raised {in_one_line(error)}{_hint(loss, error)}"
-        raise Refusal(line) from None
+        line, hint = f"it raised {in_one_line(error)}", _hint(loss, error)
+        raise Refusal(line, hint, raised=True) from None
+    hint = ""
     match value:
         case None:
             line = "None: is a return statement missing?"
@@ -217,8 +224,9 @@ def value_of(loss, logits, targets):
         case torch.Tensor():
             return value
         case _:
-            line = f"{type(value).__name__}, not a tensor{_hint(loss, value)}"
-    raise Refusal(f"it returned {line}")
+            line = f"{type(value).__name__}, not a tensor"
+            hint = _hint(loss, value)
+    raise Refusal(f"it returned {line}", hint)
 
 
 def ask(loss, form, logits, targets, dtype=None):

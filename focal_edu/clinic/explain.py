@@ -6,13 +6,13 @@ import numpy as np
 
 from . import weights
 from .averages import fits, models
+from .batches import Labels
 from .calls import targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
 from .names.variant import SYMBOLS
 from .said import read_from
-from .subject import Labels
 
 ALIKE = ("alpha to both", "alpha to every class")
 DEPTHS = 3  # as `fits` has them
@@ -251,7 +251,8 @@ def _claims(subject, known, names=(), form=None):
     # one number for C classes becomes the weights it stands for
     rule = next((n for n in names if n.part == "alpha" and n.rule), None)
     rule = rule or named("alpha to every class")
-    every = replace(subject, labels=Labels.of(claims.classes))
+    every = Labels(subject.task, claims.classes)
+    every = replace(subject, labels=every)
     alpha = weights.expected(every, False, rule, claims.alpha)
     alpha = tuple(alpha.tolist())
     return replace(claims, alpha=alpha, one_number=claims.alpha)

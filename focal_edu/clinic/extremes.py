@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from . import batches, rules
+from . import rules
 from .calls import Refusal, ask_each
 from .explain import with_detail
 from .names import variants_of
@@ -27,7 +27,7 @@ def far_out(explanation):
 
     def case(low, high, dtype):
         x_t = rng.uniform(low, high, len(SIGNS)) * SIGNS
-        batch = batches.at_margins(subject.task, subject.labels, x_t, rng)
+        batch = subject.labels.at_margins(x_t, rng)
         return batch, dtype, subject.each(batch, dtype)
 
     try:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ..validate import show
-from . import batches
 from .calls import Refusal
 
 STEP = 1e-4
@@ -61,9 +60,7 @@ def profile(subject, claims):
     if subject.task == "multi-class":
         names = {f"class {k}": k for k in subject.labels.used[:3]}
     for name, label in names.items():
-        batch = batches.at_margins(
-            subject.task, subject.labels, x_t, subject.rng, label
-        )
+        batch = subject.labels.at_margins(x_t, subject.rng, label)
         try:
             seen = subject.each(batch)
         except Refusal:
@@ -145,9 +142,7 @@ def _decided(subject):
     if subject.task == "multi-class":
         rng = np.random.default_rng(subject.seed + 2)
         labels, same = subject.labels, np.full(4, 0.3)
-        many = batches.at_margins(
-            subject.task, labels, same, rng, labels.used[0]
-        )
+        many = labels.at_margins(same, rng, labels.used[0])
         value = subject.each(many).value
         spread = np.ptp(value) / max(np.abs(value).max(), 1e-300)
         known = "yes" if spread < 1e-5 else f"no: it varies by {spread:.1%}"

@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 import torch
 
-from .batches import one_of_each, usual_batch
 from .calls import Refusal, in_one_line, value_of
 from .report import RISK, UNTESTED, apart
 from .said import with_gamma
@@ -35,7 +34,7 @@ def gamma_zero_is_cross_entropy(subject, claims):
 
 
 def one_example_is_a_batch(subject, claims):
-    of_each = one_of_each(subject.task, subject.labels, 1.0)
+    of_each = subject.labels.one_of_each(1.0)
     subject.ask([array[-1:] for array in of_each])  # a positive, if any is
     return True, ""
 
@@ -338,7 +337,7 @@ def images_count_as_their_pixels(subject, claims):
     if subject.task == "multi-label" or subject.form.map:
         return None, "asked of losses of one label, in batches of examples"
     many = 4 * (claims.classes + 1)
-    batch = usual_batch(subject.task, subject.labels, subject.rng, many)
+    batch = subject.labels.usual(subject.rng, many)
     _, given = subject.inputs(batch)
     try:
         flat = subject.ask(batch).value.sum()
@@ -360,7 +359,8 @@ def several_labels_count_as_examples(subject, claims):
     if not (subject.task == "binary" and subject.form.column):
         return None, "asked of losses of (N, 1)"
     form = replace(subject.form, task="multi-label", column=False, flat=False)
-    batch = usual_batch(form.task, subject.labels, subject.rng)
+    labels = replace(subject.labels, task=form.task)
+    batch = labels.usual(subject.rng)
     one_by_one = [array.ravel() for array in batch]
     try:
         value = replace(subject, form=form).ask(batch).value.sum()

@@ -3,13 +3,14 @@
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
 import torch
 
-from . import batches
+from ..validate import TASKS
+from .batches import Labels
 from .calls import (
     FLAT,
     INPUTS,
@@ -22,37 +23,25 @@ from .calls import (
     fresh,
     targets_first,
 )
-from .claims import GUESS, unset
+from .claims import GUESS
 from .said import can_have, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 STEP = 1e-7
 HOPELESS = -500.0
 MOST = 10  # labels of which each is asked about
-NOT_FINITE = "it is NaN or infinite on inputs of ordinary size"
-FLAT_MAP = (
-    "its gradient is 0 on maps of one place, as if its softmax went along "
-    "another axis than the classes"
-)
 COMPANION = 40.0  # the margin of an example that costs nothing
 
 
-@dataclass(frozen=True)
-class Labels:
-    """How many classes there are, and which indices targets may hold."""
+def measured(measure):
+    """A property, measured once; None where the loss refuses."""
 
-    classes: int
-    used: tuple
+    @cached_property
+    def known(self):
+        with suppress(Refusal):
+            return measure(self)
 
-    @classmethod
-    def of(cls, classes, ignored=None):
-        return cls(classes, tuple(k for k in range(classes) if k != ignored))
-
-    def by_class(self, numbers):
-        """Numbers of the indices in use as one a class; 1 for the rest."""
-        every = np.ones(self.classes)
-        every[list(self.used)] = numbers
-        return every
+    return known
 
 
 @dataclass(frozen=True)
@@ -72,8 +61,8 @@ class Subject:
     seed: int
     batches: tuple
     answers: tuple
-    rtol: float
-    can_be_told: bool
+    rtol: float = 1e-7
+    can_be_told: bool = True
 
     @property
     def task(self):
@@ -138,9 +127,9 @@ class Subject:
 
     def margins(self, *x_t):
         """Examples at these margins, each with every label as the truth."""
-        known = 2 if self.task != "multi-class" else len(self.labels.used)
-        many = np.repeat(np.array(x_t, float), min(known, MOST))
-        return batches.at_margins(self.task, self.labels, many, self.rng)
+        each = min(len(self.labels.known), MOST)
+        many = np.repeat(np.array(x_t, float), each)
+        return self.labels.at_margins(many, self.rng)
 
     def table(self, numbers):
         """Numbers of each label, in the shape of a model's weights."""
@@ -157,13 +146,11 @@ class Subject:
     @cached_property
     def broken_at(self):
         """Of a dtype: at which margins, to ±100, it is first not finite."""
-        return cache(
-            lambda dtype: "; ".join(
-                filter(
-                    None, (self._first_bad(sign, dtype) for sign in (-1, 1))
-                )
-            )
-        )
+        return cache(self._broken_at)
+
+    def _broken_at(self, dtype):
+        found = (self._first_bad(sign, dtype) for sign in (-1, 1))
+        return "; ".join(filter(None, found))
 
     def _first_bad(self, sign, dtype):
         def bad(size):
@@ -189,56 +176,46 @@ class Subject:
     @cached_property
     def singles(self):
         """Single examples as (logits, targets, margins)."""
-        return batches.singles(self.task, self.labels, self.rng)
+        return self.labels.singles(self.rng)
 
-    @cached_property
+    @measured
     def alone(self):
-        """The answers to `singles`; None where the loss refuses one."""
-        try:
-            return self.each(self.singles[:2])
-        except Refusal:
-            return None
+        """The answers to `singles`."""
+        return self.each(self.singles[:2])
 
-    @cached_property
+    @measured
     def in_need(self):
         """Which labels are infinite or NaN where they are alone.
 
         Of classes, class 0 is the negative, as it is in `rules`.
         """
-        if self.task == "multi-class" and self.labels.used[:2] != (0, 1):
+        if self.labels.known[:2] != (0, 1):
             return ()
-        rows = batches.one_of_each(self.task, self.labels, 1.0)
-        both = [part[:2] for part in rows]
-        try:
-            value = ask_each(self.loss, self.form, *both).value
-            together = np.abs(self.ask(both).value.sum())
-        except Refusal:
-            return ()
+        both = [part[:2] for part in self.labels.one_of_each(1.0)]
+        value = ask_each(self.loss, self.form, *both).value
+        together = np.abs(self.ask(both).value.sum())
         negative, positive = np.nan_to_num(np.abs(value), nan=np.inf)
         if np.isinf([negative, positive]).all():
             return 0, 1
         alone = np.isinf(negative) or negative > 1000 * together > 0
         return (0,) if alone else ()
 
-    @cached_property
+    @measured
     def hopeless_weights(self):
         """Loss over cross entropy where p_t = 0, as a table of weights.
 
         With several outputs, each in turn, all others being right.
         """
-        rows = batches.one_of_each(self.task, self.labels, HOPELESS)
+        rows = self.labels.one_of_each(HOPELESS)
         if self.task == "multi-label":
             x_t = np.where(np.eye(self.labels.classes), HOPELESS, 40.0)
             both = np.concatenate((-x_t, x_t))
             rows = both, np.repeat(rows[1], len(x_t), 0)
-        try:
-            value = self.each(rows).value / -HOPELESS
-        except Refusal:
-            return None
+        value = self.each(rows).value / -HOPELESS
         good = np.isfinite(value).all() and (value > 0).all()
         return self.table(value) if good else None
 
-    @cached_property
+    @measured
     def shifts(self):
         """What each class has added to its logit beyond class 0, or None.
 
@@ -249,23 +226,16 @@ class Subject:
         others = self.labels.used[1:]
         logits = np.zeros((2 * len(others), self.labels.classes))
         logits[:, 0] = np.repeat([-HOPELESS, -2 * HOPELESS], len(others))
-        try:
-            value = self.each((logits, np.tile(others, 2))).value
-        except Refusal:
-            return None
+        value = self.each((logits, np.tile(others, 2))).value
         near, far = value.reshape(2, -1)
         shift = HOPELESS * (near / (far - near) - 1)
         good = np.isfinite(shift).all() and np.abs(shift).max() > 1e-6
         return np.append(0.0, shift) if good else None
 
-    @cached_property
+    @measured
     def shares(self):
         """How large gradients are in one batch, as a table of weights."""
-        rows = batches.one_of_each(self.task, self.labels, -1.0)
-        try:
-            size = np.abs(self.ask(rows).gradient)
-        except Refusal:
-            return None
+        size = np.abs(self.ask(self.labels.one_of_each(-1.0)).gradient)
         size = size.sum(1) if self.task == "multi-class" else size
         good = np.isfinite(size).all() and size.any()
         return self.table(size) if good else None
@@ -273,74 +243,85 @@ class Subject:
 
 def meet(loss, form, labels, seed):
     """Return the `Subject`, or raise `Refusal` where it does not answer."""
+    subject = _answered(loss, form, labels, seed)
+    if form.one_hot and _takes_indices(subject):
+        raise Refusal("it takes each target for the index of a class")
+    if form.task != "multi-class" and _wants_signs(subject):
+        raise Refusal("it learns nothing from negatives of target 0")
+    rtol, can_be_told = _precision(subject)
+    return replace(subject, rtol=rtol, can_be_told=can_be_told)
+
+
+def _answered(loss, form, labels, seed):
+    """The subject, with the first batches that it answers as it should."""
     rng = np.random.default_rng(seed)
-    usual = partial(batches.usual_batch, form.task, labels, rng)
     for other, easy in (
         (labels.classes + 7, False),
         (None, False),  # it may be of one size only,
         (labels.classes + 7, True),  # or of no number where p_t is small
     ):
-        one, two = usual(easy=easy), usual(other, easy=easy)
-        copy, asked = fresh(loss, form.dtype), (one, two, one)
+        one = labels.usual(rng, easy=easy)
+        asked = one, labels.usual(rng, other, easy), one
+        copy = fresh(loss, form.dtype)
         try:
             answers = tuple(ask(copy, form, *batch) for batch in asked)
+            if form.map and not answers[0].gradient.any():
+                raise Refusal(
+                    "its gradient is 0 on maps of one place, as if its "
+                    "softmax went along another axis than the classes"
+                )
+            if answers[0].bad:
+                raise Refusal(
+                    "it is NaN or infinite on inputs of ordinary size"
+                )
         except Refusal as refusal:
             refused = refusal
-            continue
-        flat = form.map and not answers[0].gradient.any()
-        if not (answers[0].bad or flat):
-            break
-        refused = Refusal(FLAT_MAP if flat else NOT_FINITE)
-    else:
-        raise refused
-    if form.one_hot and _takes_indices(loss, form, one, labels.classes):
-        raise Refusal("it takes each target for the index of a class")
-    if form.task != "multi-class" and _wants_signs(
-        loss, form, one, answers[0]
-    ):
-        raise Refusal("it learns nothing from negatives of target 0")
-    first = answers[0].gradient
-    rtol, can_be_told = 1e-7, True
-    for nudge, coarser in NUDGES:
-        nudged = fresh(loss, form.dtype)
-        nudged = ask(nudged, form, one[0] * (1 + nudge), one[1]).gradient
-        moved = np.count_nonzero(nudged != first)
-        if moved > 0.5 * np.count_nonzero(first) and (
-            rtol > 1e-7 or _smooth(loss, form, one, answers[0])
-        ):
-            can_be_told = close(nudged, first, 100 * (nudge + rtol))
-            break
-        rtol, can_be_told = coarser, coarser < 1e-3
-    return Subject(
-        loss, form, labels, seed, asked, answers, rtol, can_be_told
-    )
+        else:
+            return Subject(loss, form, labels, seed, asked, answers)
+    raise refused
 
 
-def _takes_indices(loss, form, batch, classes):
+def _takes_indices(subject):
     """Whether it answers to one index an example, and to no other class."""
-    column = replace(form, one_hot=False, column=True, integer=True)
+    form = replace(subject.form, one_hot=False, column=True, integer=True)
+    column, (logits, targets) = replace(subject, form=form), subject.batch
     answered = []
-    for targets in (batch[1], np.full_like(batch[1], classes)):
+    for asked in (targets, np.full_like(targets, subject.labels.classes)):
         with suppress(Refusal):
-            ask(fresh(loss, form.dtype), column, batch[0], targets)
-            answered.append(targets is batch[1])
+            column.ask((logits, asked))
+            answered.append(asked is targets)
     return answered == [True]
 
 
-def _wants_signs(loss, form, batch, answer):
+def _wants_signs(subject):
     """Whether a target of 0 has a cost that no logit changes."""
-    if answer.gradient[batch[1] == 0].any():
+    logits, targets = subject.batch
+    if subject.answer.gradient[targets == 0].any():
         return False
-    negatives = ask(fresh(loss, form.dtype), form, batch[0], 0 * batch[1])
-    return 0 < np.abs(negatives.value).sum() < np.inf
+    negatives = subject.ask((logits, 0 * targets)).value
+    return 0 < np.abs(negatives).sum() < np.inf
 
 
-def _smooth(loss, form, batch, middle):
-    """Whether answers beside `middle` show no steps of single precision."""
-    x, y = batch
+def _precision(subject):
+    """The agreement to ask for, and whether that tells mistakes apart."""
+    logits, targets = subject.batch
+    first, rtol = subject.answer.gradient, subject.rtol
+    for nudge, coarser in NUDGES:
+        nudged = subject.ask((logits * (1 + nudge), targets)).gradient
+        moved = np.count_nonzero(nudged != first)
+        if moved > 0.5 * np.count_nonzero(first) and (
+            rtol > 1e-7 or _smooth(subject)
+        ):
+            return rtol, close(nudged, first, 100 * (nudge + rtol))
+        rtol = coarser
+    return rtol, False
+
+
+def _smooth(subject):
+    """Whether answers beside the first show no steps of single precision."""
+    (logits, targets), middle = subject.batch, subject.answer
     low, high = (
-        ask(fresh(loss, form.dtype), form, x * (1 + step), y)
-        for step in (-STEP, STEP)
+        subject.ask((logits * (1 + step), targets)) for step in (-STEP, STEP)
     )
     return all(
         np.abs(b - 2 * a + c).max() <= 1e-10 * np.abs(a).max()
@@ -369,17 +350,30 @@ def subjects(loss, said, trouble):
     Logarithms of probabilities come first if claimed, and else last.
     """
     *usual, logarithms = INPUTS
-    claimed = said.takes == logarithms
+    tasks = {
+        task
+        for task in TASKS
+        if said.task in (GUESS, task) and can_have(task, said.alpha)
+    }
     orders = sorted((False, True), reverse=bool(targets_first(loss)))
-    ways = [(exchanged, usual, set()) for exchanged in orders]
-    settled = set()  # tasks that logarithms are not tried for
-    ways.insert(0 if claimed else 2, (False, [logarithms], settled))
-    for exchanged, inputs, but in ways:
-        found, why = _answering(loss, said, inputs, exchanged, but)
+    ways = [(usual, exchanged, tasks) for exchanged in orders]
+    rest = set(tasks)  # that logarithms are tried for
+    claimed = said.takes == logarithms
+    ways.insert(0 if claimed else 2, ([logarithms], False, rest))
+    for inputs, exchanged, asked in ways:
+        found, why = _answering(loss, said, asked, inputs, exchanged)
         if inputs is usual and not exchanged:
             trouble += why
-            settled |= {s.task for s in found if _normalises(s)}
-        yield from filter(None, _one_label_first(found))
+            rest -= {s.task for s in found if _normalises(s)}
+        one_label = any(s.task == "binary" for s in found)
+        for later in (False, True):
+            group = [
+                subject
+                for subject in found
+                if later is (one_label and subject.task == "multi-label")
+            ]
+            if group:
+                yield group
 
 
 def _normalises(subject):
@@ -391,45 +385,34 @@ def _normalises(subject):
     )
 
 
-def _one_label_first(found):
-    """Those of several labels apart, if some are of one."""
-    one_label = any(item.task == "binary" for item in found)
-    groups = [], []
-    for item in found:
-        groups[one_label and item.task == "multi-label"].append(item)
-    return groups
-
-
-def _answering(loss, said, inputs, exchanged, but):
+def _answering(loss, said, tasks, inputs, exchanged):
     """A subject for each form of call that answers; why others do not."""
-    found, trouble = {}, {}
-    index = said.ignore_index
-    sizes = enumerate(numbers_of_classes(loss, said.alpha))
-    for shapes, (place, classes) in product((FLAT, MAPS), sizes):
-        ignored = index if classes > 2 and not unset(index) else None
-        labels = Labels.of(classes, ignored)
+    found, refused = {}, {}
+    first, *_ = sizes = numbers_of_classes(loss, said.alpha)
+    for shapes, classes in product((FLAT, MAPS), sizes):
         ways = product(inputs, shapes, (torch.float64, torch.float32))
         for takes, form, dtype in ways:
             task = form.task
             usual = form.integer == (task == "multi-class")
             if (
                 (task, takes) in found
-                or task in but
-                or said.task not in (GUESS, task)
-                or not can_have(task, said.alpha)
-                or (place and (task == "binary" or not usual))
+                or task not in tasks
+                or (classes != first and (task == "binary" or not usual))
             ):
                 continue
             how = {"takes": takes, "exchanged": exchanged, "dtype": dtype}
             form = replace(form, **how)
+            ignored = said.ignore_index if classes > 2 else None
+            labels = Labels(task, classes, ignored)
             try:
                 found[task, takes] = meet(loss, form, labels, said.seed)
             except Refusal as refusal:
                 but_for_sizes = re.sub(r"[\d ,]+", " ", f"{refusal}")
-                trouble.setdefault(but_for_sizes, f"{form}: {refusal}")
-        hinted = any("examine" in line for line in trouble.values())
+                refused.setdefault(but_for_sizes, (form, refusal))
+        hinted = any(refusal.hint for _, refusal in refused.values())
         if found or hinted:  # at what to examine instead, of whatever size
             break
-    told = [line for line in trouble.values() if "it raised" not in line]
-    first = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
-    return first, told or [*trouble.values()]
+    told = [why for why in refused.values() if not why[1].raised]
+    why = [f"{form}: {refusal}" for form, refusal in told or refused.values()]
+    found = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
+    return found, why
