@@ -30,7 +30,7 @@ def gamma_zero_is_cross_entropy(subject, claims):
     if claims.gamma > 0 and np.array_equal(seen, subject.answer.value):
         return RISK, "its γ can be set, and nothing changes"
     true = replace(claims, gamma=0.0).answer(*subject.batch).value
-    return close(seen, true, subject.rtol), _worst(seen, true)
+    return _agree(subject, seen, true)
 
 
 def one_example_is_a_batch(subject, claims):
@@ -133,19 +133,21 @@ def examples_do_not_mix(subject, claims):
 
 
 def hard_examples_keep_their_slope(subject, claims):
+    def slope(x_t, dtype=None):
+        answer = subject.each(subject.margins(x_t), dtype)
+        return np.abs(answer.gradient).sum()
+
     # PyTorch cuts probabilities off at 1e-12
     rounded = subject.form.probabilities
-    low = -25.3 if rounded else -29.9
-    single = torch.float32, low  # where an ε of the dtype cuts off
-    far, near, usual, far_in_single = (
-        np.abs(subject.each(subject.margins(x_t), *dtype).gradient).sum()
-        for *dtype, x_t in ((low,), (-15,), (0.0,), single)
-    )
+    low, near = -25.3 if rounded else -29.9, slope(-15)
     if not near > 0:
-        return None if usual == 0 else False, "none of it left at p_t = 3e-7"
-    left, where = far / near, f"left at p_t = {np.exp(low):.0g}"
-    if 0.9 < left < 1.1 and np.isfinite(far_in_single) and not rounded:
-        left, where = far_in_single / near, f"{where} in float32"
+        lost = False if slope(0) else None
+        return lost, "none of it left at p_t = 3e-7"
+    left, where = slope(low) / near, f"left at p_t = {np.exp(low):.0g}"
+    if 0.9 < left < 1.1 and not rounded:  # an ε of the dtype cuts off there
+        single = slope(low, torch.float32)
+        if np.isfinite(single):
+            left, where = single / near, f"{where} in float32"
     holds = bool(0.9 < left < 1.1) or claims.broken_far_out
     return holds, f"{left:.2g} of it {where}"
 
@@ -208,11 +210,11 @@ def inputs_are_untouched(subject, claims):
 
 
 def half_precision_works(subject, claims):
-    # autocast casts no module; nor do we cast what is a partial of one
-    for asked in (subject, replace(subject, loss=partial(subject.loss))):
-        holds, seen = _in_half_precision(asked, claims)
-        if holds is not False:
-            break
+    holds, seen = _in_half_precision(subject, claims)
+    if holds is False and isinstance(subject.loss, torch.nn.Module):
+        # autocast casts no module; nor do we cast what is a partial of one
+        uncast = replace(subject, loss=partial(subject.loss))
+        return _in_half_precision(uncast, claims)
     return holds, seen
 
 
@@ -344,9 +346,9 @@ def images_count_as_their_pixels(subject, claims):
         value = value_of(subject.copy(), *map(_as_images, given))
     except Refusal:
         return None, "it takes no images, or no batch of this size"
-    value = value.detach().double().sum().item()
-    seen = f"two images give {_worst(value, flat, ', their pixels')}"
-    return close(value, flat, subject.rtol) or RISK, seen
+    value, said = value.detach().double().sum(), "two images give "
+    same, seen = _agree(subject, value, flat, ", their pixels", said)
+    return same or RISK, seen
 
 
 def _as_images(tensor):
@@ -367,9 +369,9 @@ def several_labels_count_as_examples(subject, claims):
         flat = subject.ask(one_by_one).value.sum()
     except Refusal:
         return None, "it takes one label only, or no batch of this size"
-    labels = "{} × {} labels give".format(*batch[1].shape)
-    seen = f"{labels} {_worst(value, flat, ', as examples')}"
-    return close(value, flat, subject.rtol) or RISK, seen
+    said = "{} × {} labels give ".format(*batch[1].shape)
+    same, seen = _agree(subject, value, flat, ", as examples", said)
+    return same or RISK, seen
 
 
 def ignored_targets_leave_no_trace(subject, claims):
@@ -395,9 +397,9 @@ def ignored_targets_leave_no_trace(subject, claims):
             return None, "it takes no ignored targets"
         return False, f"with target {index} {refusal}"
     value, alone = seen.value.sum(), kept.value.sum()
-    if not close(value, alone, subject.rtol):
-        said = f"with them {_worst(value, alone, ', without them')}"
-        counted = close(value * ratio, alone, subject.rtol)
+    same, said = _agree(subject, value, alone, ", without them", "with them ")
+    if not same:
+        counted, _ = _agree(subject, value * ratio, alone)
         return trace, said + ": they are counted in the mean" * counted
     slope = np.zeros_like(seen.gradient)
     slope[1::2] = kept.gradient
