@@ -53,17 +53,16 @@ class Claims:
         """Whether a claim was made, one way or the other."""
         return not unset(getattr(self, name))
 
-    def settled(self, subject, form=None):
+    def settled(self, subject):
         """Return these claims of a subject; what nobody claims is usual."""
         usual = {
             "gamma": 2.0,
             "alpha": None,
             "reduction": "mean" if subject.is_number else "none",
-            "ignore_index": None,
         }
         rest = {k: v for k, v in usual.items() if not self.made(k)}
         rest |= {"task": subject.task, "classes": subject.labels.classes}
-        return replace(self, form=form, **rest)
+        return replace(self, **rest)
 
     @property
     def probabilities(self):

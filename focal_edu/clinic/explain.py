@@ -57,33 +57,31 @@ def explain(loss, groups, said):
 
     `groups` are lists of subjects, likeliest first; None if there are none.
     """
-    best, likeliest = [], None
+    best = likeliest = None
     for place, group in enumerate(groups):
         likeliest = likeliest or group[0]
-        searches = [fits(subject) for subject in group]
+        searches = [(subject, fits(subject)) for subject in group]
         # an order of arguments that names deny: only as a plain exchange
         denied = group[0].form.exchanged and targets_first(loss) is False
         for depth in range(1 if denied else DEPTHS):
             # pairs of changes are many: only for the likeliest way of calling
             likely = len(group) if depth < 2 else place == 0
-            for subject, search in zip(
-                group[:likely], searches, strict=False
-            ):
+            for subject, search in searches[:likely]:
                 known = read_from(loss, said, subject.task)
-                found = _explanations(subject, known, said, next(search, []))
-                best = sorted([*best, *found], key=lambda e: e.cost)[:1]
+                found = _explanations(subject, known, next(search, []))
+                found = [best, *found] if best else found
+                best = min(found, key=lambda e: e.cost, default=None)
             if best:
                 break
-        if best and best[0].cost < 3.5:
+        if best and best.cost < 3.5:
             break
     if best or likeliest is None:
-        return best[0] if best else None
-    known = read_from(loss, said, likeliest.task)
-    claims = _claims(likeliest, known)
+        return best
+    claims = _claims(likeliest, read_from(loss, said, likeliest.task))
     return Explanation(likeliest, None, claims, (), False)
 
 
-def _explanations(subject, known, said, found):
+def _explanations(subject, known, found):
     """Yield what agrees, from the fits of one depth."""
     if not subject.can_be_told:
         yield from _as_claimed(subject, known)
@@ -93,7 +91,7 @@ def _explanations(subject, known, said, found):
         claimed = weights.expected(subject, True, None, known.alpha)
     for fit in found:
         for model in models(subject, fit, claimed):
-            yield _named(subject, model, known, said)
+            yield from _named(subject, model, known)
 
 
 def _as_claimed(subject, known):
@@ -104,115 +102,110 @@ def _as_claimed(subject, known):
     if unset(known.reduction):
         tried = ["mean", "sum"] if subject.is_number else ["none"]
     for reduction in tried:
-        said = replace(known, reduction=reduction)
-        claims = _claims(subject, said)
+        claims = _claims(subject, replace(known, reduction=reduction))
         true = claims.answer(*subject.batch).value
         seen = subject.answer.value
         if seen.shape == true.shape and np.allclose(seen, true, 0.03):
             yield Explanation(subject, None, claims, ())
 
 
-def _named(subject, model, known, said):
-    """The explanation of a model: what of it was not claimed."""
-    options = []
-    for gamma, factor_names, table, part in _unsmoothed(
-        model, _readings(model, known.gamma)
-    ):
-        rest = replace(model, table=table)
-        for alpha, names in weights.explanations(subject, rest, known):
-            names = (*factor_names, *names)
-            options.append((_cost(names), names, gamma, alpha, part))
-    _, names, gamma, alpha, part = min(options, key=lambda option: option[0])
-    form, first = _form(model, known, said, subject.form.one_hot)
+def _named(subject, model, known):
+    """Yield explanations of a model: what of it was not claimed."""
+    gamma = model.gamma if unset(known.gamma) else known.gamma
+    form, first = _form(subject, model, known)
+    known = replace(known, form=form, gamma=gamma)
+    reduction, last = _average(model, known)
     if model.detached:
         first += (named("p_t detached"),)
     first += tuple(filter(None, (model.order, model.alpha)))
-    known = replace(known, gamma=gamma, alpha=alpha)
-    average = getattr(model.reduction, "name", model.reduction)
-    plain = unset(known.reduction) and average is model.reduction
-    if plain or _of_all(form, average, known):
-        known = replace(known, reduction=average)
-    names = (*first, *names, *_reduction_names(model, known.reduction))
-    if subject.form.takes != known.takes:
-        names += (TAKES[subject.form.takes],)
-    names += (TAKES["targets first"],) * subject.form.exchanged
-    names += (TAKES["±1 as targets"],) * subject.form.signed
-    claims = _claims(subject, known, names, form)
-    claims = replace(claims, blend=part if form else 0.0)
-    return Explanation(subject, model, claims, names)
+    asked = subject.form
+    taken = {
+        asked.takes: asked.takes != known.takes,
+        "targets first": asked.exchanged,
+        "±1 as targets": asked.signed,
+    }
+    last += tuple(TAKES[what] for what, told in taken.items() if told)
+    for factor, rest, part in _readings(model, gamma):
+        for alpha, names in weights.explanations(subject, rest, known):
+            names = (*first, *factor, *names, *last)
+            own = {"alpha": alpha, "blend": part if form else 0.0}
+            claims = replace(known, reduction=reduction, **own)
+            claims = _claims(subject, claims, names)
+            yield Explanation(subject, model, claims, names)
 
 
-def _of_all(form, average, known):
-    """Whether it is the mean of all C sigmoids, and no other is claimed."""
-    sigmoids = form and form.name.startswith(SIGMOIDS)
-    unsaid = known.reduction in (GUESS, "mean")
-    return sigmoids and unsaid and average == "mean over classes too"
-
-
-def _form(model, known, said, one_hot):
+def _form(subject, model, known):
     """A probability to claim, or the names of those that nobody claimed.
 
     Sigmoids of one-hot targets are a multi-label loss.
     """
     found, wanted = model.probability, known.smoothing
-    wanted = 0.0 if unset(wanted) else wanted
     name = found.name if found else ""
     one_number = isinstance(known.alpha, float)  # which no softmax has
-    softmax = one_hot or not (unset(said.task) or one_number)
-    if name.startswith(SIGMOIDS) and not softmax:
+    any_form = unset(known.task) or one_number
+    if name.startswith(SIGMOIDS) and any_form and not subject.form.one_hot:
         return found, ()
-    smooth = named("label smoothing of the targets")
-    smooth = replace(smooth, numbers={"share": wanted})
+    names = (with_detail(found),) if found else ()
+    claimed = named("label smoothing of the targets") if wanted else None
     if "smoothing" in name:
         share = found.numbers["share"]
         if np.isclose(share, wanted, 1e-3):
-            return replace(found, numbers=smooth.numbers), ()
-    names = (with_detail(found),) if found else ()
-    if "smoothing" in name and not model.pairs:
-        others = found.numbers["share"] * (1 - 1 / len(model.table))
-        told = f"{names[0].detail}, or {others:.1g} over the other classes"
-        if np.isclose(float(f"{others:.1g}"), others, 1e-3):
+            return replace(found, numbers={"share": wanted}), ()
+        others = 0 if model.pairs else share * (1 - 1 / len(model.table))
+        if others and np.isclose(float(f"{others:.1g}"), others, 1e-3):
+            told = (
+                f"{names[0].detail}, or {others:.1g} over the other classes"
+            )
             names = (replace(names[0], detail=told),)
-    if not wanted:
-        return None, names
-    if "smoothing" not in name:
+    elif wanted:
         names += (weights.claim("smoothing", 0.0, wanted),)
-    return smooth, names
+    return claimed and replace(claimed, numbers={"share": wanted}), names
 
 
-def _readings(model, said_gamma):
-    """Yield γ to claim, names of the factor, and the weights then left."""
-    gamma, table = model.gamma, model.table
-    wanted = gamma if unset(said_gamma) else said_gamma
-    wrong = ()
+def _average(model, known):
+    """A reduction to claim, and the name of one that nobody claimed.
+
+    The mean of all C sigmoids is one of sigmoids, if no other is claimed.
+    """
+    found, wanted = model.reduction, known.reduction
+    if isinstance(found, str):
+        if wanted in (GUESS, found):
+            return found, ()
+        rule = model.rule("reduction")
+        return wanted, (weights.claim("reduction", found, wanted, rule),)
+    of_all = known.sigmoids and found.name == "mean over classes too"
+    if wanted == found.name or (of_all and wanted in (GUESS, "mean")):
+        return found.name, ()
+    return wanted, (found,)
+
+
+def _readings(model, wanted):
+    """Yield names of the factor, the model with the weights then left.
+
+    And of smoothed labels, first, with the α of which they make theirs: then
+    last comes the part of the other label's weight in it.
+    """
+    gamma, wrong = model.gamma, ()
     if not np.isclose(gamma, wanted, rtol=1e-3, atol=1e-3):
         wrong = (weights.claim("gamma", gamma, wanted),)
+    readings = [(wrong, model.table)]
     if model.factor:
         if "negative" in model.factor.numbers:  # both are told in its detail
             wrong = ()
-        yield wanted, (with_detail(model.factor, gamma), *wrong), table
-        return
-    if gamma == 0 and wanted > 0:
-        yield wanted, (named("cross entropy"),), table
-    if gamma == 1 and wanted not in (0, 1):
-        yield wanted, (named("gamma multiplied"),), table / wanted
-    yield wanted, wrong, table
-
-
-def _unsmoothed(model, readings):
-    """Yield them, first with the α of which smoothed labels make theirs.
-
-    Last comes the part of the other label's weight in it.
-    """
-    known = (
-        model.probability and "p_t of the smoothed" in model.probability.name
-    )
-    for gamma, names, table in readings:
-        if known and model.pairs:
+        told = with_detail(model.factor, gamma)
+        readings = [((told, *wrong), model.table)]
+    elif gamma == 0 and wanted > 0:
+        readings.insert(0, ((named("cross entropy"),), model.table))
+    elif gamma == 1 and wanted not in (0, 1):
+        table = model.table / wanted
+        readings.insert(0, ((named("gamma multiplied"),), table))
+    smoothed = "p_t of the smoothed" in f"{model.probability}"
+    for names, table in readings:
+        if smoothed and model.pairs:
             part = model.numbers["share"] / 2
-            mixed = table - part * table.sum(0)
-            yield gamma, names, mixed / (1 - 2 * part), part
-        yield gamma, names, table, 0.0
+            own = (table - part * table.sum(0)) / (1 - 2 * part)
+            yield names, replace(model, table=own), part
+        yield names, replace(model, table=table), 0.0
 
 
 def with_detail(variant, gamma=None):
@@ -232,27 +225,16 @@ def with_detail(variant, gamma=None):
     )
 
 
-def _reduction_names(model, wanted):
-    found = model.reduction
-    if wanted in (found, getattr(found, "name", None)):
-        return ()
-    if not isinstance(found, str):
-        return (found,)
-    rule = model.rule("reduction")
-    return (weights.claim("reduction", found, wanted, rule),)
-
-
-def _claims(subject, known, names=(), form=None):
+def _claims(subject, known, names=()):
     """The claims to hold the loss against."""
-    claims = known.settled(subject, form)
+    claims = known.settled(subject)
     one = claims.alpha is not None and not isinstance(claims.alpha, tuple)
     if subject.task != "multi-class" or claims.sigmoids or not one:
         return claims
     # one number for C classes becomes the weights it stands for
     rule = next((n for n in names if n.part == "alpha" and n.rule), None)
     rule = rule or named("alpha to every class")
-    every = Labels(subject.task, claims.classes)
-    every = replace(subject, labels=every)
+    every = replace(subject, labels=Labels(subject.task, claims.classes))
     alpha = weights.expected(every, False, rule, claims.alpha)
     alpha = tuple(alpha.tolist())
     return replace(claims, alpha=alpha, one_number=claims.alpha)

@@ -33,6 +33,7 @@ WRITTEN = {
     "classes": ("num_classes", "num_class", "classes", "n_classes"),
 }
 UNSAID = {"alpha": (None, 1, ()), "ignore_index": (None, -100)}
+USUAL = {"smoothing": 0.0, "ignore_index": None}
 MOST = 1000  # classes: their batch is quadratic in them
 
 
@@ -153,7 +154,7 @@ def _checked(name, value, task):
 
 
 def _own(loss, claim, task=None):
-    """What the loss says of a claim, `GUESS` for nothing to be used.
+    """What the loss says of a claim; if nothing to be used, what is usual.
 
     A module in it may have its α. A sequence of one number is that number.
     """
@@ -172,7 +173,7 @@ def _own(loss, claim, task=None):
             continue
         if value not in UNSAID.get(claim, ()):
             return value
-    return GUESS
+    return USUAL.get(claim, GUESS)
 
 
 def _attribute(loss, name):
