@@ -7,8 +7,8 @@ import numpy as np
 
 from ..validate import show
 from .calls import Form, ask, ask_each
-from .model import build
-from .names import REDUCTIONS
+from .model import Model
+from .names import REDUCTIONS, named
 from .names.variant import Variant
 from .report import RISK
 
@@ -89,20 +89,13 @@ class Claims:
     @cached_property
     def loss(self):
         """This focal loss as a callable."""
-        changes = [] if self.form is None else [self.form]
-        reduction = self.reduction
-        if reduction not in REDUCTIONS:
-            changes, reduction = [*changes, reduction], "mean"
-        alpha = self.alpha
+        alpha, average = self.alpha, self.reduction
         if self.blend and isinstance(alpha, float):
             alpha += self.blend * (1 - 2 * alpha)
-        loss = build(
-            *changes,
-            task=self.task,
-            gamma=self.gamma,
-            alpha=alpha,
-            reduction=reduction,
-        )
+        if average not in REDUCTIONS:
+            average = named(average)
+        model = Model(self.form, reduction=average, gamma=self.gamma)
+        loss = model.loss(alpha)
         return lambda logits, targets: self.scale * loss(logits, targets)
 
     def answer(self, logits, targets):
@@ -119,13 +112,10 @@ class Claims:
 
         Of several labels it is the mean.
         """
-        each = replace(self, reduction="none", **changes).answer(*batch)
-        value = each.value.reshape(len(each.value), -1).sum(1)
-        return replace(
-            each,
-            value=value / self.outputs,
-            gradient=each.gradient / self.outputs,
-        )
+        mean = replace(self, scale=self.scale / self.outputs, **changes)
+        answer = replace(mean, reduction="none").answer(*batch)
+        parts = answer.value.reshape(len(batch[0]), -1)
+        return replace(answer, value=parts.sum(1))
 
     def each(self, batch, **changes):
         """The value for each example, as `alone` has it."""

@@ -44,14 +44,10 @@ def far_out(explanation):
     for extra in _tries(model, subject.task, cut):
         made = replace(model, **extra)
         if all(_agree(made, subject, *case) for case in cases):
-            rounding_is_ours = explanation.claims.probabilities
-            more = [
-                with_detail(variant)
-                for variant in extra.values()
-                if not rounding_is_ours
-                or variant.numbers.get("eps", 0) > UNIT
-            ]
-            names = (*explanation.names, *more)
+            more = extra.values()
+            if explanation.claims.probabilities:  # it is we who round
+                more = [v for v in more if v.numbers.get("eps", 0) > UNIT]
+            names = (*explanation.names, *map(with_detail, more))
             return replace(explanation, model=made, names=names)
     return explanation
 
@@ -62,15 +58,14 @@ def _tries(model, task, cut):
         [v for v in variants_of(part, task) if v.match == EXTREME]
         for part in ("probability", "factor")
     )
+    probabilities += [  # where a cut may be too far out to show before
+        replace(variant, numbers={name: number})
+        for variant in variants_of("probability", task)
+        for name in variant.numbers.keys() & cut.keys()
+        for number in cut[name]
+    ]
     if model.probability:
         probabilities = []
-    else:  # where a cut may be too far out to show before
-        probabilities += [
-            replace(variant, numbers={name: number})
-            for variant in variants_of("probability", task)
-            for name in variant.numbers.keys() & cut.keys()
-            for number in cut[name]
-        ]
     known = model.factor or model.detached or not model.focused
     if known or model.gamma >= 1:  # where a power is as good as another
         factors = []

@@ -12,7 +12,10 @@ from .calls import Refusal
 STEP = 1e-4
 P_T = np.linspace(0.02, 0.98, 25)
 SHOWN = {0.1: 2, 0.5: 12, 0.9: 22}  # the places of three p_t
-DEVIATES = "no: ", "apart by ", "up to "  # so a fact says that it does
+
+
+class Deviation(str):
+    """What was measured, as text, where no focal loss has it."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,34 @@ class Profile:
             if not np.allclose(rows[::2], rows[1::2], 1e-3)
         ]
 
+    @property
+    def told(self):
+        """Of each label loss over cross entropy, and its exponents, as text.
+
+        A power of 1 − p_t has one exponent, whatever p_t is.
+        """
+        at, told = [*SHOWN.values()], {}
+        for name, (seen, _) in self.loss.items():
+            rise = np.diff(np.log(np.abs(seen[at])))
+            powers = rise / np.diff(np.log(1 - P_T[at]))
+            powers = dict.fromkeys(f"{power:.3g}" for power in powers)
+            ratio = ", ".join(f"{r:.3g}" for r in seen[at])
+            told[name] = f"{ratio} at p_t = 0.1, 0.5, 0.9", (*powers,)
+        return told
+
     def telling(self, facts):
-        """Return the facts that are not the paper's, a deviation first."""
-        away = self.apart(self.loss, at=[*SHOWN.values()])
-        first = [fact for fact in facts if fact[1].startswith(DEVIATES)]
-        of = "exponent, "
-        powers = {name[len(of) :]: x for name, x in facts if of in name}
-        told = ", ".join(f"{x} for {label}" for label, x in powers.items())
-        if len({*powers.values()}) > 1 and "then" not in told:
-            first.append(("exponent γ", told))
-        return first + [f for f in facts if f[0].partition(", ")[2] in away]
+        """Return the fact that is least the paper's, or None."""
+        for name, said in facts:
+            if isinstance(said, Deviation):
+                return name, said
+        powers = [powers for _, powers in self.told.values()]
+        if {len(several) for several in powers} == {1} and len({*powers}) > 1:
+            said = (
+                f"{x} for {name}" for name, (_, (x,)) in self.told.items()
+            )
+            return "exponent γ", ", ".join(said)
+        for name in self.apart(self.loss, at=[*SHOWN.values()]):
+            return f"loss / CE, {name}", self.told[name][0]
 
 
 def profile(subject, claims):
@@ -87,22 +108,27 @@ def measurements(explanation, profile):
     yield "takes", f"{subject.form}"
     shape = subject.answer.value.shape
     yield "returns", f"{shape} numbers" if shape else "one number"
+    told = profile.told if profile else {}
     if model:
-        yield from _of_model(subject, model, profile)
+        yield from _of_model(subject, model, told)
     else:
-        yield from _exponents(profile, ratios=True)
+        for label, (ratio, powers) in told.items():
+            yield f"loss / CE, {label}", ratio
+            yield f"exponent, {label}", ", then ".join(powers)
     rest = [_own_derivative, _mixing, _extremes]
     for measure in rest if model else [_decided, *rest]:
         with suppress(Refusal):
             yield from measure(subject)
 
 
-def _of_model(subject, model, profile):
+def _of_model(subject, model, told):
     numbers = {k: f"{number:.4g}" for k, number in model.numbers.items()}
     negative = numbers.pop("negative", None)
     yield "weights", _weights(subject, model)
     if model.factor and not negative:
-        yield from (f for f in _exponents(profile) if ", then " not in f[1])
+        for label, (_, powers) in told.items():
+            if len(powers) == 1:
+                yield f"exponent, {label}", *powers
     else:
         gamma = f"{model.gamma:.6g}"
         more = f" for positives, {negative} for negatives"
@@ -122,21 +148,6 @@ def _weights(subject, model):
     return f"{positive} for positives, {negative} for negatives"
 
 
-def _exponents(profile, ratios=False):
-    """Yield what loss over cross entropy says of each label's exponent."""
-    if profile is None:
-        return
-    at = [*SHOWN.values()]
-    for name, (seen, _) in profile.loss.items():
-        ratio = seen[at]
-        if ratios:
-            shown = ", ".join(f"{r:.3g}" for r in ratio)
-            yield f"loss / CE, {name}", f"{shown} at p_t = 0.1, 0.5, 0.9"
-        powers = np.diff(np.log(np.abs(ratio))) / np.diff(np.log(1 - P_T[at]))
-        shown = dict.fromkeys(f"{power:.3g}" for power in powers)
-        yield f"exponent, {name}", ", then ".join(shown)
-
-
 def _decided(subject):
     """Whether p_t alone decides, for one class with other logits."""
     if subject.task == "multi-class":
@@ -145,9 +156,9 @@ def _decided(subject):
         many = labels.at_margins(same, rng, labels.used[0])
         value = subject.each(many).value
         spread = np.ptp(value) / max(np.abs(value).max(), 1e-300)
-        known = "yes" if spread < 1e-5 else f"no: it varies by {spread:.1%}"
+        varies = Deviation(f"no: it varies by {spread:.1%}")
         if np.isfinite(spread):
-            yield "p_t alone decides", known
+            yield "p_t alone decides", "yes" if spread < 1e-5 else varies
 
 
 def _own_derivative(subject):
@@ -158,11 +169,13 @@ def _own_derivative(subject):
         subject, subject.each, subject.margins(-1.5, 0.3, 1.5)
     )
     gap = _gap(along, own)
-    word = "equal" if gap < 1e-4 else f"apart by {gap:.2g} of it"
+    word = "equal"
+    if gap >= 1e-4:
+        word = Deviation(f"apart by {gap:.2g} of it")
     one, other = _along_one_way(subject, subject.ask, subject.batch)
     if gap < 1e-4 < _gap(one.sum(), other.sum()):
-        ratio = one.sum() / other.sum()
-        word = f"apart by a factor of {ratio:.4g} on a batch of {len(one)}"
+        ratio, many = one.sum() / other.sum(), f"on a batch of {len(one)}"
+        word = Deviation(f"apart by a factor of {ratio:.4g} {many}")
     if not np.isfinite(gap):
         bad = "value" if np.isfinite(along).all() else "gradient"
         word = f"not compared: the {bad} of one example is not finite"
@@ -184,8 +197,11 @@ def _along_one_way(subject, asked, batch):
 def _mixing(subject):
     hopeless, easy = (answer.gradient[2:] for _, answer in subject.moved)
     gap = _gap(hopeless, easy)
-    word = "none" if gap < 1e-6 else f"up to {gap:.2g} of a gradient"
-    yield "one example's effect on the others", word
+    mixed = Deviation(f"up to {gap:.2g} of a gradient")
+    yield (
+        "one example's effect on the others",
+        "none" if gap < 1e-6 else mixed,
+    )
 
 
 def _gap(seen, true):

@@ -164,11 +164,8 @@ class Report:
                 told = f"; {failing} of {of} properties fail"
                 if not failing:
                     told = f", at {self.example or 'random batches'}"
-                away = (
-                    self.profile.telling(self.facts) if self.profile else ()
-                )
-                seen = "".join(": ".join(fact) for fact in away[:1])
-                seen = f" Measured: {seen}." * bool(seen)
+                fact = self.profile and self.profile.telling(self.facts)
+                seen = f" Measured: {': '.join(fact)}." if fact else ""
                 return f"Unknown deviation{told}.{seen}"
         reasons = [line.partition(": ")[2] for line in self.trouble[:1]]
         return (
