@@ -98,28 +98,24 @@ class Claims:
         loss = model.loss(alpha)
         return lambda logits, targets: self.scale * loss(logits, targets)
 
-    def answer(self, logits, targets):
-        """Return value and gradient of this focal loss: the truth."""
-        return ask(self.loss, Form.of(self.task), logits, targets)
+    def ask(self, batch):
+        """The answer of this focal loss to the batch: the truth."""
+        return ask(self.loss, Form.of(self.task), *batch)
 
     @property
     def outputs(self):
         """How many elements of the loss an example has."""
         return self.classes if self.task == "multi-label" else 1
 
-    def alone(self, batch, **changes):
-        """The answer for each example; `changes` to what is claimed.
+    def each(self, batch, **changes):
+        """The answer to each example; `changes` to what is claimed.
 
         Of several labels it is the mean.
         """
-        mean = replace(self, scale=self.scale / self.outputs, **changes)
-        answer = replace(mean, reduction="none").answer(*batch)
+        own = replace(self, reduction="none", **changes)
+        answer = replace(own, scale=own.scale / self.outputs).ask(batch)
         parts = answer.value.reshape(len(batch[0]), -1)
         return replace(answer, value=parts.sum(1))
-
-    def each(self, batch, **changes):
-        """The value for each example, as `alone` has it."""
-        return self.alone(batch, **changes).value
 
     def own(self, subject, batch):
         """What a subject gives each example, the average claimed undone."""
@@ -129,7 +125,8 @@ class Claims:
         if self.reduction in ("none", "sum"):
             return value / self.outputs
         whole = ask_each(self.loss, subject.plain, *batch).value
-        return value * self.each(batch) / np.where(whole == 0, 1, whole)
+        whole = np.where(whole == 0, 1, whole)
+        return value * self.each(batch).value / whole
 
     @property
     def broken_far_out(self):

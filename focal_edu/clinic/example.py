@@ -39,7 +39,7 @@ def smallest_example(subject, claims):
             again = ask(copy, subject.form, *batch, dtype)
         except Refusal:
             continue
-        true = claims.answer(*batch)
+        true = claims.ask(batch)
         for what, a, b in (
             ("loss", seen.value, true.value),
             ("gradient", seen.gradient, true.gradient),

@@ -103,7 +103,7 @@ def _as_claimed(subject, known):
         tried = ["mean", "sum"] if subject.is_number else ["none"]
     for reduction in tried:
         claims = _claims(subject, replace(known, reduction=reduction))
-        true = claims.answer(*subject.batch).value
+        true = claims.ask(subject.batch).value
         seen = subject.answer.value
         if seen.shape == true.shape and np.allclose(seen, true, 0.03):
             yield Explanation(subject, None, claims, ())

@@ -1,7 +1,7 @@
 """The table of facts: what was measured, each with its number."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class Profile:
 def profile(subject, claims):
     """Return the `Profile` of a subject, or None where it refuses."""
     loss, gradient, x_t = {}, {}, np.log(P_T / (1 - P_T))
-    entropy = replace(claims, gamma=0.0, alpha=None, scale=1.0)
+    entropy = {"gamma": 0.0, "alpha": None, "scale": 1.0}
     names = {"positives": 1, "negatives": 0}
     if subject.task == "multi-class":
         names = {f"class {k}": k for k in subject.labels.used[:3]}
@@ -86,7 +86,7 @@ def profile(subject, claims):
             seen = subject.each(batch)
         except Refusal:
             return None
-        true, ce = claims.alone(batch), entropy.alone(batch)
+        true, ce = claims.each(batch), claims.each(batch, **entropy)
         own = claims.own(subject, batch)
         loss[name] = own / ce.value, true.value / ce.value
         gradient[name] = tuple(
@@ -229,7 +229,7 @@ def measured_effect(subject, claims, profile):
         f"{seen[SHOWN[p_t]] / true[SHOWN[p_t]]:.3g} times at p_t = {p_t}"
         for p_t in (0.1, 0.9)
     ]
-    true = claims.answer(*subject.batch).gradient
+    true = claims.ask(subject.batch).gradient
     ratio = _along(subject.answer.gradient, true)
     shown.append(f"{ratio:.3g} times on a batch of {len(true)}")
     return "its gradient is focal loss's " + ", ".join(shown)

@@ -29,7 +29,7 @@ def gamma_zero_is_cross_entropy(subject, claims):
         return None, f"with γ = 0 {refusal}"
     if claims.gamma > 0 and np.array_equal(seen, subject.answer.value):
         return RISK, "its γ can be set, and nothing changes"
-    true = replace(claims, gamma=0.0).answer(*subject.batch).value
+    true = replace(claims, gamma=0.0).ask(subject.batch).value
     return _agree(subject, seen, true)
 
 
@@ -41,7 +41,7 @@ def one_example_is_a_batch(subject, claims):
 
 def never_above_cross_entropy(subject, claims):
     batch = subject.margins(-6, -3, -1, 0, 1, 3, 6)
-    own, ce = claims.own(subject, batch), claims.each(batch, gamma=0.0)
+    own, ce = claims.own(subject, batch), claims.each(batch, gamma=0.0).value
     above = own - ce * (1 + 10 * subject.rtol)
     i = np.argmax(above)
     seen = f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
@@ -51,9 +51,9 @@ def never_above_cross_entropy(subject, claims):
 def ratio_is_the_modulating_factor(subject, claims):
     x_t = np.log(9), -np.log(9), 1.2, -0.7
     batch = subject.margins(*x_t)
-    ce = claims.each(batch, gamma=0.0)
+    ce = claims.each(batch, gamma=0.0).value
     ratio = _quotient(claims.own(subject, batch), ce)
-    true = _quotient(claims.each(batch), ce)
+    true = _quotient(claims.each(batch).value, ce)
     worst = x_t[_furthest(ratio, true) * len(x_t) // len(ratio)]
     where = f" at p_t = {1 / (1 + np.exp(-worst)):.2g}, without weights"
     return _agree(subject, ratio, true, after=where)
@@ -68,8 +68,8 @@ def labels_are_alike(subject, claims):
         turned = np.roll(logits, 1, 1), (targets + 1) % claims.classes
     both = np.array(
         [
-            claims.each(b, alpha=None)
-            * _quotient(claims.own(subject, b), claims.each(b))
+            claims.each(b, alpha=None).value
+            * _quotient(claims.own(subject, b), claims.each(b).value)
             for b in (batch, turned)
         ]
     )
@@ -81,17 +81,17 @@ def labels_are_alike(subject, claims):
 
 
 def gradient_is_the_closed_form(subject, claims):
-    true = claims.answer(*subject.batch).gradient
+    true = claims.ask(subject.batch).gradient
     return _agree(subject, subject.answer.gradient, true)
 
 
 def alpha_is_the_paper_s(subject, claims):
     batch, easier = subject.margins(0.0), subject.margins(1.5)
     measured, again = (
-        claims.own(subject, b) / claims.each(b, alpha=None)
+        claims.own(subject, b) / claims.each(b, alpha=None).value
         for b in (batch, easier)
     )
-    claimed = claims.each(batch) / claims.each(batch, alpha=None)
+    claimed = claims.each(batch).value / claims.each(batch, alpha=None).value
     seen = _weights(subject, batch[1], measured)
     if claims.one_number is not None:
         number, classes = claims.one_number, claims.classes
@@ -103,8 +103,8 @@ def alpha_is_the_paper_s(subject, claims):
 
 def average_is_the_one_claimed(subject, claims):
     batch, value = subject.batch, subject.answer.value
-    own, ideal = claims.own(subject, batch), claims.each(batch)
-    true = claims.answer(*batch).value
+    own, ideal = claims.own(subject, batch), claims.each(batch).value
+    true = claims.ask(batch).value
     if value.shape != true.shape:
         return False, f"shape {value.shape}, not {true.shape}"
     if value.shape:
@@ -124,7 +124,7 @@ def average_is_the_one_claimed(subject, claims):
 
 def examples_do_not_mix(subject, claims):
     batches, answers = zip(*subject.moved, strict=True)
-    claimed = (claims.answer(*batch) for batch in batches)
+    claimed = (claims.ask(batch) for batch in batches)
     if not close(*(answer.gradient[2:] for answer in claimed), 1e-6):
         return None, "the average claimed mixes them"
     others = (answer.gradient[2:] for answer in answers)
