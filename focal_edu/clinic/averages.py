@@ -50,14 +50,14 @@ def _fits_of_a_batch(subject):
     for probability, detached in product(probabilities, (False, True)):
         table = np.ones(shape)
         draft = Model(probability, table=table, detached=detached)
-        found = _with_gamma(draft, gap, subject.rtol * 10)
+        found = _with_gamma(subject, draft, gap)
         table, ours, theirs = _weights_in(found, *whole)
         if close(ours, theirs, 100 * subject.rtol):
             for many in (1, subject.batch[1].size):
                 yield replace(found, table=as_written(table * many))
 
 
-def _with_gamma(model, gap, rtol):
+def _with_gamma(subject, model, gap):
     """The model with the γ that leaves no gap, as it was probably written."""
 
     def off(gamma):
@@ -65,7 +65,7 @@ def _with_gamma(model, gap, rtol):
 
     found = leastsq(off, [2.0], full_output=True, maxfev=30)[0]
     gamma = round(abs(float(found[0])), 2)
-    if np.abs(off([gamma])).max() >= rtol:
+    if np.abs(off([gamma])).max() >= 10 * subject.rtol:
         gamma = abs(float(found[0]))
     return replace(model, gamma=gamma)
 
@@ -87,12 +87,15 @@ def models(subject, fit, claimed=None):
 def _agreeing(subject, fit):
     orders = [
         order
-        for order in variants_of("order", subject.task)
-        if order.alone is fit.alone and order.match == FITTED
+        for order in variants_of("order", subject.task, FITTED)
+        if order.alone is fit.alone
     ]
     if fit.order is None:
         orders = [None, named("modulated after reduction"), *orders]
-    averaged = [_averaged(subject, fit, r) for r in _reductions(subject)]
+    averaged = [
+        _before_averaging(subject, replace(fit, reduction=reduction))
+        for reduction in _reductions(subject)
+    ]
     tried = [
         model
         for order, plain in product(orders, averaged)
@@ -127,14 +130,7 @@ def _reductions(subject):
     match, usual = UNREDUCED, ["none"]
     if subject.is_number:
         match, usual = FITTED, ["mean", "sum", "mean_positive"]
-    others = variants_of("reduction", subject.task)
-    return usual + [variant for variant in others if variant.match == match]
-
-
-def _averaged(subject, fit, reduction):
-    """The model, with weights as they are before the average is taken."""
-    model = replace(fit, reduction=reduction)
-    return replace(model, table=fit.table / _share(subject, model))
+    return usual + variants_of("reduction", subject.task, match)
 
 
 def _in_order(subject, model, order):
@@ -147,14 +143,21 @@ def _in_order(subject, model, order):
     if model.focused:
         yield model
         return
-    model = _with_hidden_gamma(subject, model)
+    batch = [*map(torch.tensor, subject.batch)]
+    seen = subject.answer.value.item() or 1.0
+
+    def gap(tried):
+        return [tried.loss()(*batch).item() / seen - 1]
+
+    model = _with_gamma(subject, model, gap)  # which only batches show
     yield from (replace(model, detached=which) for which in (False, True))
 
 
-def _share(subject, model):
-    """The part of a single example's loss that its average leaves.
+def _before_averaging(subject, model):
+    """The model with the weights of single examples before their average.
 
-    By label, or by class: each in one example, averaged and summed.
+    What that leaves of them is measured by label, or by class: each in one
+    example, averaged and summed.
     """
     rows = map(torch.tensor, subject.labels.one_of_each(0.0))
     rows = [*zip(*rows, strict=True)]
@@ -170,20 +173,11 @@ def _share(subject, model):
         )
     )
     left = np.array(part) / whole
-    if model.pairs:
-        return left.mean() if subject.task == "multi-class" else left[:, None]
-    return subject.labels.by_class(left)
-
-
-def _with_hidden_gamma(subject, model):
-    """The model with the γ that only whole batches show."""
-    batch = [*map(torch.tensor, subject.batch)]
-    seen = subject.answer.value.item() or 1.0
-    return _with_gamma(
-        model,
-        lambda tried: [tried.loss()(*batch).item() / seen - 1],
-        subject.rtol * 10,
-    )
+    if not model.pairs:
+        left = subject.labels.by_class(left)
+    else:
+        left = left.mean() if subject.task == "multi-class" else left[:, None]
+    return replace(model, table=model.table / left)
 
 
 def _batch_by_batch(subject, fit):
@@ -255,15 +249,13 @@ _or_zero = partial(np.nan_to_num, posinf=0.0, neginf=0.0)
 
 def agrees(subject, model):
     """Whether the loss said, call after call, what the model says."""
-    made, form = model.loss(), subject.plain
-    rtol = subject.rtol * model.slack
+    made, rtol = model.loss(), subject.rtol * model.slack
     for batch, theirs in zip(subject.batches, subject.answers, strict=True):
         try:
-            ours = ask(made, form, *batch)
+            ours = ask(made, subject.plain, *batch)
         except Refusal:
             return False
-        if not close(theirs.value, ours.value, rtol):
-            return False
-        if not close(theirs.gradient, ours.gradient, rtol * 10):
+        same = close(theirs.value, ours.value, rtol)
+        if not (same and close(theirs.gradient, ours.gradient, rtol * 10)):
             return False
     return True

@@ -54,10 +54,8 @@ def far_out(explanation):
 
 def _tries(model, task, cut):
     """What may stand beside a model, by part, the least of it first."""
-    probabilities, factors = (
-        [v for v in variants_of(part, task) if v.match == EXTREME]
-        for part in ("probability", "factor")
-    )
+    factors = variants_of("factor", task, EXTREME)
+    probabilities = variants_of("probability", task, EXTREME)
     probabilities += [  # where a cut may be too far out to show before
         replace(variant, numbers={name: number})
         for variant in variants_of("probability", task)

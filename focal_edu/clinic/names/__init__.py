@@ -40,6 +40,10 @@ def named(name):
     raise ValueError(f"no variant is called {name!r}; there are {names}")
 
 
-def variants_of(part, task):
-    """Return the names of one part that a loss for this task may have."""
-    return [v for v in VARIANTS if v.part == part and task in v.tasks]
+def variants_of(part, task, match=None):
+    """Return the names of one part that a loss for this task may have.
+
+    Those with one `match`, if it is given.
+    """
+    found = [v for v in VARIANTS if v.part == part and task in v.tasks]
+    return [v for v in found if match in (None, v.match)]
