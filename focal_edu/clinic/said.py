@@ -68,13 +68,13 @@ def checked(weights, divisor, **claims):
     return replace(said, given=tuple(filter(said.made, HELD)))
 
 
-def can_have(task, alpha):
-    """Return whether a loss for this task can have the α given."""
+def may_be_for(task, said):
+    """Return whether a loss for the task may be what is said of it."""
     try:
-        _checked("alpha", alpha, task)
+        unset(said.alpha) or _checked("alpha", said.alpha, task)
     except (TypeError, ValueError):
-        return unset(alpha)
-    return True
+        return False
+    return said.task in (GUESS, task)
 
 
 def read_from(loss, said, task=None):

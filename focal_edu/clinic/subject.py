@@ -23,8 +23,7 @@ from .calls import (
     fresh,
     targets_first,
 )
-from .claims import GUESS
-from .said import can_have, numbers_of_classes
+from .said import may_be_for, numbers_of_classes
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 STEP = 1e-7
@@ -350,14 +349,10 @@ def subjects(loss, said, trouble):
     Logarithms of probabilities come first if claimed, and else last.
     """
     *usual, logarithms = INPUTS
-    tasks = {
-        task
-        for task in TASKS
-        if said.task in (GUESS, task) and can_have(task, said.alpha)
-    }
+    tasks = {task for task in TASKS if may_be_for(task, said)}
+    rest = set(tasks)  # that logarithms are tried for
     orders = sorted((False, True), reverse=bool(targets_first(loss)))
     ways = [(usual, exchanged, tasks) for exchanged in orders]
-    rest = set(tasks)  # that logarithms are tried for
     claimed = said.takes == logarithms
     ways.insert(0 if claimed else 2, ([logarithms], False, rest))
     for inputs, exchanged, asked in ways:
@@ -365,15 +360,10 @@ def subjects(loss, said, trouble):
         if inputs is usual and not exchanged:
             trouble += why
             rest -= {s.task for s in found if _normalises(s)}
-        one_label = any(s.task == "binary" for s in found)
-        for later in (False, True):
-            group = [
-                subject
-                for subject in found
-                if later is (one_label and subject.task == "multi-label")
-            ]
-            if group:
-                yield group
+        one = any(s.task == "binary" for s in found)
+        later = [s for s in found if one and s.task == "multi-label"]
+        first = [s for s in found if not (one and s.task == "multi-label")]
+        yield from filter(None, (first, later))
 
 
 def _normalises(subject):
