@@ -27,7 +27,7 @@ class Claims:
     """The claims that `examine` takes, `GUESS` for those that are not made.
 
     `given` names those of γ, α and reduction that the caller makes. Once
-    `settled` they are a focal loss in full, every number known. Then `form`
+    settled they are a focal loss in full, every number known. Then `form`
     is a probability that is claimed in place of σ or softmax: one against
     rest, or smoothed labels; and `one_number` is the α of a multi-class loss
     that has one for C classes, `alpha` what it makes of it. `blend` is the
@@ -52,17 +52,6 @@ class Claims:
     def made(self, name):
         """Whether a claim was made, one way or the other."""
         return not unset(getattr(self, name))
-
-    def settled(self, subject):
-        """Return these claims of a subject; what nobody claims is usual."""
-        usual = {
-            "gamma": 2.0,
-            "alpha": None,
-            "reduction": "mean" if subject.is_number else "none",
-        }
-        rest = {k: v for k, v in usual.items() if not self.made(k)}
-        rest |= {"task": subject.task, "classes": subject.labels.classes}
-        return replace(self, **rest)
 
     @property
     def probabilities(self):

@@ -60,9 +60,8 @@ def _round_batches(subject):
     Each comes with its dtype. Logits are start, 0 and −start in turn.
     """
     classes, usual = subject.labels.classes, subject.form.dtype
-    known = {"binary": (0, 1), "multi-label": range(classes)}.get(
-        subject.task, subject.labels.used
-    )
+    several = subject.task == "multi-label"
+    known = np.array(range(classes) if several else subject.labels.known)
     sizes = (
         (1, 1, usual),
         (2, 1, usual),
@@ -76,10 +75,10 @@ def _round_batches(subject):
         places = np.arange(size)
         logits = np.zeros((size, classes))
         logits[:, 0] = start * scale * (1.0 - places % 3)
-        targets = np.array(known)[(first + places) % len(known)]
+        targets = known[(first + places) % len(known)]
         if subject.task == "binary":
-            logits, targets = logits[:, 0], targets.astype(float)
-        elif subject.task == "multi-label":
+            logits = logits[:, 0]
+        if several:
             targets = np.eye(classes)[targets]
         yield logits, targets, dtype
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import weights
+from . import rules, weights
 from .averages import fits, models
-from .batches import Labels
 from .calls import targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
@@ -37,19 +36,16 @@ class Explanation:
 
         A focal loss before a cross entropy, as which FL* can be read.
         """
-        cost, model = _cost(self.names), self.model
+        names, model = self.names, self.model
+        bare = sum(name.rule is None for name in names)
+        alike = any(name.name in ALIKE for name in names)
+        unnamed = any(name.name == weights.OTHERS for name in names)
+        cost = len(names) + bare / 4 + alike / 10 + unnamed * 1.1
         cost += bool(model and model.gamma == 0) / 20
         if self.subject.task == "multi-class" and model:
             apart = "negative" in model.numbers  # class 0 is, from the rest
             cost += (apart or model.reduction == "mean_positive") / 2
         return cost
-
-
-def _cost(names):
-    bare = sum(name.rule is None for name in names)
-    alike = any(name.name in ALIKE for name in names)
-    unnamed = any(name.name == weights.OTHERS for name in names)
-    return len(names) + bare / 4 + alike / 10 + unnamed * 1.1
 
 
 def explain(loss, groups, said):
@@ -226,15 +222,21 @@ def with_detail(variant, gamma=None):
 
 
 def _claims(subject, known, names=()):
-    """The claims to hold the loss against."""
-    claims = known.settled(subject)
+    """The claims to hold the loss against; what nobody claims is usual."""
+    usual = {
+        "task": subject.task,
+        "gamma": 2.0,
+        "alpha": None,
+        "reduction": "mean" if subject.is_number else "none",
+    }
+    usual = {k: v for k, v in usual.items() if not known.made(k)}
+    claims = replace(known, classes=subject.labels.classes, **usual)
     one = claims.alpha is not None and not isinstance(claims.alpha, tuple)
     if subject.task != "multi-class" or claims.sigmoids or not one:
         return claims
     # one number for C classes becomes the weights it stands for
     rule = next((n for n in names if n.part == "alpha" and n.rule), None)
     rule = rule or named("alpha to every class")
-    every = replace(subject, labels=Labels(subject.task, claims.classes))
-    alpha = weights.expected(every, False, rule, claims.alpha)
-    alpha = tuple(alpha.tolist())
+    table = rules.table_of(claims.alpha, claims.classes, True, by_class=True)
+    alpha = tuple(rule.rule(claims.alpha, table).tolist())
     return replace(claims, alpha=alpha, one_number=claims.alpha)
