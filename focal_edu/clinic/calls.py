@@ -108,10 +108,9 @@ FLOATS = (
 COLUMN = Form("multi-class", column=True, integer=True)
 FLAT = (
     Form("multi-class", integer=True),
-    *FLOATS[:3],
+    *FLOATS,
     *(replace(form, signed=True) for form in FLOATS[:3]),
     Form("binary", column=True, flat=True),
-    *FLOATS[3:],
     COLUMN,
     *(replace(form, integer=True) for form in FLOATS),
     *(replace(form, boolean=True) for form in FLOATS),
@@ -200,7 +199,6 @@ def value_of(loss, logits, targets):
     except (Exception, SystemExit) as error:
         line, hint = f"it raised {in_one_line(error)}", _hint(loss, error)
         raise Refusal(line, hint, raised=True) from None
-    hint = ""
     match value:
         case None:
             line = "None: is a return statement missing?"
@@ -225,8 +223,7 @@ def value_of(loss, logits, targets):
             return value
         case _:
             line = f"{type(value).__name__}, not a tensor"
-            hint = _hint(loss, value)
-    raise Refusal(f"it returned {line}", hint)
+    raise Refusal(f"it returned {line}", _hint(loss, value))
 
 
 def ask(loss, form, logits, targets, dtype=None):
