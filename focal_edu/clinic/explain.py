@@ -121,13 +121,15 @@ def _named(subject, model, known):
         "±1 as targets": asked.signed,
     }
     last += tuple(TAKES[what] for what, told in taken.items() if told)
-    for factor, rest, part in _readings(model, gamma):
-        for alpha, names in weights.explanations(subject, rest, known):
-            names = (*first, *factor, *names, *last)
-            own = {"alpha": alpha, "blend": part if form else 0.0}
-            claims = replace(known, reduction=reduction, **own)
-            claims = _claims(subject, claims, names)
-            yield Explanation(subject, model, claims, names)
+    known = replace(known, reduction=reduction)
+    for factor, rest in _readings(model, gamma):
+        for own, part in _unsmoothed(rest):
+            blend = part if form else 0.0
+            for alpha, names in weights.explanations(subject, own, known):
+                names = (*first, *factor, *names, *last)
+                claims = replace(known, alpha=alpha, blend=blend)
+                claims = _claims(subject, claims, names)
+                yield Explanation(subject, model, claims, names)
 
 
 def _form(subject, model, known):
@@ -176,32 +178,32 @@ def _average(model, known):
 
 
 def _readings(model, wanted):
-    """Yield names of the factor, the model with the weights then left.
-
-    And of smoothed labels, first, with the α of which they make theirs: then
-    last comes the part of the other label's weight in it.
-    """
-    gamma, wrong = model.gamma, ()
+    """Yield names of the factor, and the model with the weights then left."""
+    gamma, told = model.gamma, ()
     if not np.isclose(gamma, wanted, rtol=1e-3, atol=1e-3):
-        wrong = (weights.claim("gamma", gamma, wanted),)
-    readings = [(wrong, model.table)]
+        told = (weights.claim("gamma", gamma, wanted),)
     if model.factor:
         if "negative" in model.factor.numbers:  # both are told in its detail
-            wrong = ()
-        told = with_detail(model.factor, gamma)
-        readings = [((told, *wrong), model.table)]
+            told = ()
+        told = with_detail(model.factor, gamma), *told
     elif gamma == 0 and wanted > 0:
-        readings.insert(0, ((named("cross entropy"),), model.table))
+        yield (named("cross entropy"),), model
     elif gamma == 1 and wanted not in (0, 1):
-        table = model.table / wanted
-        readings.insert(0, ((named("gamma multiplied"),), table))
-    smoothed = "p_t of the smoothed" in f"{model.probability}"
-    for names, table in readings:
-        if smoothed and model.pairs:
-            part = model.numbers["share"] / 2
-            own = (table - part * table.sum(0)) / (1 - 2 * part)
-            yield names, replace(model, table=own), part
-        yield names, replace(model, table=table), 0.0
+        rest = replace(model, table=model.table / wanted)
+        yield (named("gamma multiplied"),), rest
+    yield told, model
+
+
+def _unsmoothed(model):
+    """Yield the model, and the part of the other label's weight in its own.
+
+    First with the α of which smoothed labels make theirs.
+    """
+    if "p_t of the smoothed" in f"{model.probability}" and model.pairs:
+        part, table = model.numbers["share"] / 2, model.table
+        own = (table - part * table.sum(0)) / (1 - 2 * part)
+        yield replace(model, table=own), part
+    yield model, 0.0
 
 
 def with_detail(variant, gamma=None):
