@@ -11,7 +11,7 @@ from .calls import Refusal
 
 STEP = 1e-4
 P_T = np.linspace(0.02, 0.98, 25)
-SHOWN = {0.1: 2, 0.5: 12, 0.9: 22}  # the places of three p_t
+SHOWN = [2, 12, 22]  # the places of p_t = 0.1, 0.5 and 0.9
 
 
 class Deviation(str):
@@ -33,15 +33,12 @@ class Profile:
 
     def apart(self, *kinds, at=slice(None)):
         """Return the labels for which loss or gradient is not the paper's."""
-        pairs = {
-            name: [row[at] for rows in kinds for row in rows[name]]
-            for name in self.loss
-        }
-        return [
-            name
-            for name, rows in pairs.items()
-            if not np.allclose(rows[::2], rows[1::2], 1e-3)
-        ]
+
+        def same(name):
+            rows = [row[at] for kind in kinds for row in kind[name]]
+            return np.allclose(rows[::2], rows[1::2], 1e-3)
+
+        return [name for name in self.loss if not same(name)]
 
     @property
     def told(self):
@@ -49,12 +46,13 @@ class Profile:
 
         A power of 1 − p_t has one exponent, whatever p_t is.
         """
-        at, told = [*SHOWN.values()], {}
+        told = {}
         for name, (seen, _) in self.loss.items():
-            rise = np.diff(np.log(np.abs(seen[at])))
-            powers = rise / np.diff(np.log(1 - P_T[at]))
+            ratio = seen[SHOWN]
+            rise = np.diff(np.log(np.abs(ratio)))
+            powers = rise / np.diff(np.log(1 - P_T[SHOWN]))
             powers = dict.fromkeys(f"{power:.3g}" for power in powers)
-            ratio = ", ".join(f"{r:.3g}" for r in seen[at])
+            ratio = ", ".join(f"{r:.3g}" for r in ratio)
             told[name] = f"{ratio} at p_t = 0.1, 0.5, 0.9", (*powers,)
         return told
 
@@ -63,14 +61,13 @@ class Profile:
         for name, said in facts:
             if isinstance(said, Deviation):
                 return name, said
-        powers = [powers for _, powers in self.told.values()]
-        if {len(several) for several in powers} == {1} and len({*powers}) > 1:
-            said = (
-                f"{x} for {name}" for name, (_, (x,)) in self.told.items()
-            )
+        told = self.told
+        powers = {powers for _, powers in told.values()}
+        if len(powers) > 1 and all(len(several) == 1 for several in powers):
+            said = (f"{x} for {name}" for name, (_, (x,)) in told.items())
             return "exponent γ", ", ".join(said)
-        for name in self.apart(self.loss, at=[*SHOWN.values()]):
-            return f"loss / CE, {name}", self.told[name][0]
+        for name in self.apart(self.loss, at=SHOWN):
+            return f"loss / CE, {name}", told[name][0]
 
 
 def profile(subject, claims):
@@ -226,8 +223,8 @@ def measured_effect(subject, claims, profile):
         return ""
     seen, true = np.sum([*profile.gradient.values()], axis=0)
     shown = [
-        f"{seen[SHOWN[p_t]] / true[SHOWN[p_t]]:.3g} times at p_t = {p_t}"
-        for p_t in (0.1, 0.9)
+        f"{seen[at] / true[at]:.3g} times at p_t = {P_T[at]:.1g}"
+        for at in SHOWN[::2]
     ]
     true = claims.ask(subject.batch).gradient
     ratio = _along(subject.answer.gradient, true)
