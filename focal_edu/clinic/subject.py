@@ -1,6 +1,7 @@
 """A loss on the table: how it is called, and what it answers, asked once."""
 
 import re
+from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -155,14 +156,11 @@ class Subject:
         def bad(size):
             return self.each(self.margins(sign * size), dtype).bad
 
-        high = next((size for size in (100, 20) if bad(size)), None)
-        if high is None:
+        far = next((size for size in (100, 20) if bad(size)), None)
+        if far is None:
             return ""
-        low = 0
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if bad(middle) else (middle, high)
-        return f"{bad(high)} at a margin of {sign * high} and beyond"
+        fails = bisect_left(range(far), True, 1, key=lambda x: bad(x) != "")
+        return f"{bad(fails)} at a margin of {sign * fails} and beyond"
 
     @cached_property
     def moved(self):
