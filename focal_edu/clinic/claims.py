@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..validate import show
-from .calls import Form, ask, ask_each
+from .calls import Answer, Form, ask, ask_each
 from .model import Model
 from .names import REDUCTIONS, named
 from .names.variant import Variant
@@ -101,10 +101,9 @@ class Claims:
 
         Of several labels it is the mean.
         """
-        own = replace(self, reduction="none", **changes)
-        answer = replace(own, scale=own.scale / self.outputs).ask(batch)
-        parts = answer.value.reshape(len(batch[0]), -1)
-        return replace(answer, value=parts.sum(1))
+        own = replace(self, reduction="none", **changes).ask(batch)
+        value = own.value.reshape(len(own.value), -1).sum(1)
+        return Answer(value / self.outputs, own.gradient / self.outputs)
 
     def own(self, subject, batch):
         """What a subject gives each example, the average claimed undone."""

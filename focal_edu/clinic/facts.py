@@ -41,6 +41,7 @@ class Profile:
         return [name for name in self.loss if not same(name)]
 
     @property
+    @np.errstate(all="ignore")
     def told(self):
         """Of each label loss over cross entropy, and its exponents, as text.
 
