@@ -30,7 +30,7 @@ def gamma_zero_is_cross_entropy(subject, claims):
     if claims.gamma > 0 and np.array_equal(seen, subject.answer.value):
         return RISK, "its γ can be set, and nothing changes"
     true = replace(claims, gamma=0.0).ask(subject.batch).value
-    return _agree(subject, seen, true)
+    return close(seen, true, subject.rtol), _worst(seen, true)
 
 
 def one_example_is_a_batch(subject, claims):
@@ -346,9 +346,9 @@ def images_count_as_their_pixels(subject, claims):
         value = value_of(subject.copy(), *map(_as_images, given))
     except Refusal:
         return None, "it takes no images, or no batch of this size"
-    value, said = value.detach().double().sum(), "two images give "
-    same, seen = _agree(subject, value, flat, ", their pixels", said)
-    return same or RISK, seen
+    value = value.detach().double().sum().item()
+    seen = f"two images give {_worst(value, flat, ', their pixels')}"
+    return close(value, flat, subject.rtol) or RISK, seen
 
 
 def _as_images(tensor):
@@ -369,9 +369,9 @@ def several_labels_count_as_examples(subject, claims):
         flat = subject.ask(one_by_one).value.sum()
     except Refusal:
         return None, "it takes one label only, or no batch of this size"
-    said = "{} × {} labels give ".format(*batch[1].shape)
-    same, seen = _agree(subject, value, flat, ", as examples", said)
-    return same or RISK, seen
+    labels = "{} × {} labels give".format(*batch[1].shape)
+    seen = f"{labels} {_worst(value, flat, ', as examples')}"
+    return close(value, flat, subject.rtol) or RISK, seen
 
 
 def ignored_targets_leave_no_trace(subject, claims):
@@ -397,9 +397,9 @@ def ignored_targets_leave_no_trace(subject, claims):
             return None, "it takes no ignored targets"
         return False, f"with target {index} {refusal}"
     value, alone = seen.value.sum(), kept.value.sum()
-    same, said = _agree(subject, value, alone, ", without them", "with them ")
-    if not same:
-        counted, _ = _agree(subject, value * ratio, alone)
+    if not close(value, alone, subject.rtol):
+        said = f"with them {_worst(value, alone, ', without them')}"
+        counted = close(value * ratio, alone, subject.rtol)
         return trace, said + ": they are counted in the mean" * counted
     slope = np.zeros_like(seen.gradient)
     slope[1::2] = kept.gradient
