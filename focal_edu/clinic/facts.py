@@ -85,7 +85,7 @@ def profile(subject, claims):
         except Refusal:
             return None
         true, ce = claims.each(batch), claims.each(batch, **entropy)
-        own = claims.own(subject, batch)
+        own = claims.own(subject, batch, seen)
         loss[name] = own / ce.value, true.value / ce.value
         gradient[name] = tuple(
             np.array([*map(_along, answer.gradient, ce.gradient)])

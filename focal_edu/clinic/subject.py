@@ -75,7 +75,7 @@ class Subject:
 
     @property
     def is_number(self):
-        return self.answers[0].value.ndim == 0
+        return self.answer.value.ndim == 0
 
     @property
     def rng(self):
