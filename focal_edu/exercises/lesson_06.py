@@ -261,25 +261,22 @@ hardest = Choice(
     "the digit that the hardest background is taken for most often",
     {
         "a 0": "A 0 is a closed ring, and half a digit seldom is one.",
-        "a 1": (
-            "Upright halves are taken for it, but more halves have a bend."
-        ),
+        "a 1": RIGHT,
         "a 4": "A 4 needs three strokes, and a half seldom keeps as many.",
-        "a 7": RIGHT,
+        "a 7": "Bent halves are taken for it, but more have no bend.",
         "an 8": "An 8 is two rings, and a half keeps one of them at most.",
     },
     hints=(
         "They are scraps, halves of digits. Which digit looks most like one?",
-        "It has two strokes, and they meet at the top.",
+        "It has a single stroke.",
     ),
     why="Blank background is learned first; what stays is scraps that could "
-    "pass. A 7 is a bend at the top and a stroke down, and so are many "
-    "halves of digits.",
+    "pass. A 1 is one upright stroke, and so are many halves of digits.",
 )
 
 
 gap = Choice(
-    "focal loss's lead, as negatives for each positive grow",
+    "focal loss's lead from a prior of 0.01, with more negatives",
     {
         "it shrinks, since negatives become easier on average": (
             "They do, and that is why their sum matters: focal loss is what "
