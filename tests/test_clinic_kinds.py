@@ -966,7 +966,7 @@ class Running(torch.nn.Module):
         ),
         (Balanced(), M, {"one against rest, weighted by the true class"}),
         (Balanced(), None, set()),
-        (boosted, B, {"pos_weight inside p_t"}),
+        (boosted, B, {"weights inside p_t"}),
         (every_probability, M, {"softmax, then one against rest"}),
         (of_booleans, B, set()),
         (less_a_power, M, {"a power of 1 - p_t added"}),
@@ -1281,7 +1281,8 @@ def test_a_sigmoid_that_is_not_used_has_no_weights():
         return each.sum() / (t < 2).sum()
 
     report = examine(loss, task=M, gamma=2, alpha=0.25)
-    assert "(0.25, 0.25, 0), negatives (0.75, 0.75, 0)" in report.headline
+    told = "(0.25, 0.25, 0) for positives, (0.75, 0.75, 0) for negatives"
+    assert told in report.headline
 
 
 def test_what_a_number_leaves_as_it_is_has_no_name():
@@ -1469,7 +1470,7 @@ READ = [
         with_priors,
         M,
         {},
-        {"logits shifted by class"},
+        {PRIOR},
         "b = 0, −1.25, −1.95",
     ),
     (
@@ -1522,6 +1523,100 @@ READ = [
 def test_an_expert_reads_it_so(loss, task, claims, names, detail):
     report = examine(loss, task=task, gamma=2, **claims)
     assert set(report.names) == names and detail in report.headline, report
+
+
+# Weights, smoothing and margins within p_t ----------------------------------
+
+
+def read_back(z, t, within=(1.0, 2.0, 4.0), beside=1.0, smoothing=0.0):
+    """p_t = exp(−ce) of PyTorch's cross entropy, weights and all."""
+    how = {"reduction": "none", "label_smoothing": smoothing}
+    ce = F.cross_entropy(z, t, z.new_tensor(within), **how)
+    beside = z.new_tensor(beside)
+    beside = beside[t] if beside.ndim else beside
+    return (beside * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def read_back_of_labels(x, y, up=5.0, low=1.0):
+    ce = F.binary_cross_entropy_with_logits(
+        x, y, low + (up - low) * y, reduction="none"
+    )
+    weight = 0.25 * y + 0.75 * (1 - y)
+    return (weight * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def of_several_boosts(x, y):
+    boost = x.new_tensor([1.0, 2.0, 5.0])
+    ce = F.binary_cross_entropy_with_logits(
+        x, y, pos_weight=boost, reduction="none"
+    )
+    weight = 0.25 * y + 0.75 * (1 - y)
+    return (weight * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def with_ldam(z, t, scale=30.0, counts=(500.0, 120.0, 30.0)):
+    """Cao et al. 2019: margins by n^(−1/4), the largest 0.5; then focal."""
+    margins = z.new_tensor(counts) ** -0.25
+    margins = 0.5 * margins / margins.max()
+    lowered = z - margins[t, None] * F.one_hot(t, z.shape[1])
+    return of_classes(scale * lowered, t).mean()
+
+
+def with_margin_of_positives(x, y, scale=1.0):
+    return sum(terms(scale * (x - 0.5 * y), y)).mean()
+
+
+def flipped(x, y):
+    ce = F.binary_cross_entropy_with_logits(x, 1 - y, reduction="none")
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+WITHIN = "weights inside p_t"
+SMOOTHED_BACK = "label smoothing, p_t read back"
+ALPHAS_BESIDE = (0.25, 0.5, 0.75)
+SCALED = "logits scaled or shifted"
+NESTED = [
+    (partial(read_back, smoothing=0.1), M, {WITHIN, SMOOTHED_BACK}, "= 0.1"),
+    (partial(read_back, beside=ALPHAS_BESIDE), M, {WITHIN}, "((1, 2, 4))"),
+    (
+        partial(read_back, beside=ALPHAS_BESIDE, smoothing=0.1),
+        M,
+        {WITHIN},
+        "((1, 2, 4), smoothed by 0.1)",
+    ),
+    (
+        partial(read_back_of_labels, low=0.5),
+        B,
+        {WITHIN},
+        "(5 for positives, 0.5 for negatives)",
+    ),
+    (of_several_boosts, L, {WITHIN}, "((1, 2, 5) for positives, 1 for"),
+    (with_ldam, M, {SCALED}, "scale = 30, m = (0.247462, 0.353553, 0.5)"),
+    (with_margin_of_positives, B, {SCALED}, "m = 0.5 for positives, 0 for"),
+    (
+        partial(with_margin_of_positives, scale=4.0),
+        L,
+        {SCALED},
+        "scale = 4, m = 0.5 for positives",
+    ),
+    (flipped, B, {SCALED}, "scale = −1, as of flipped targets"),
+]
+
+
+@pytest.mark.parametrize(("loss", "task", "names", "detail"), NESTED)
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_within_p_t_is_told_from_what_is_beside(
+    loss, task, names, detail, told
+):
+    report = examine(loss, **({"task": task} if told else {}))
+    found = {n for n in report.names if not n.startswith("alpha is")}
+    assert found == names and detail in report.headline, report
+
+
+def test_weights_and_smoothing_within_p_t_may_be_claimed():
+    claims = {"task": M, "gamma": 2, "alpha": (1, 2, 4), "smoothing": 0.1}
+    report = examine(partial(read_back, smoothing=0.1), **claims)
+    assert report.names == (WITHIN,), report
 
 
 def test_a_class_may_lack_the_power():

@@ -57,9 +57,10 @@ def explain(loss, groups, said):
     for place, group in enumerate(groups):
         likeliest = likeliest or group[0]
         searches = [(subject, fits(subject)) for subject in group]
-        # an order of arguments that names deny: only as a plain exchange
+        # only plainly: an order that names deny; several labels, after one
         denied = group[0].form.exchanged and targets_first(loss) is False
-        for depth in range(1 if denied else DEPTHS):
+        several = group[0].task == "multi-label" and unset(said.task)
+        for depth in range(1 if denied or (place and several) else DEPTHS):
             # pairs of changes are many: only for the likeliest way of calling
             likely = len(group) if depth < 2 else place == 0
             for subject, search in searches[:likely]:
@@ -148,7 +149,7 @@ def _form(subject, model, known):
     if "smoothing" in name:
         share = found.numbers["share"]
         if np.isclose(share, wanted, 1e-3):
-            return replace(found, numbers={"share": wanted}), ()
+            return replace(named(name), numbers={"share": wanted}), ()
         others = 0 if model.pairs else share * (1 - 1 / len(model.table))
         if others and np.isclose(float(f"{others:.1g}"), others, 1e-3):
             told = (
@@ -213,14 +214,15 @@ def with_detail(variant, gamma=None):
         name: f"{SYMBOLS.get(name, name)} = {number:.3g}"
         for name, number in numbers.items()
     }
+    if numbers.get("scale") == -1:
+        shown["scale"] += ", as of flipped targets"
     if "negative" in shown:
         shown["negative"] = f"{gamma:.3g} and {numbers['negative']:.3g}"
     if "eps" in shown and "clipped" in variant.name:
         logit = np.log(1 / numbers["eps"] - 1)
         shown["eps"] += f", a logit of ±{logit:.3g}"
-    return replace(
-        variant, detail=", ".join(shown.values()) or variant.detail
-    )
+    told = filter(None, (*shown.values(), variant.detail))
+    return replace(variant, detail=", ".join(told))
 
 
 def _claims(subject, known, names=()):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..validate import show
 from .calls import Refusal
+from .model import in_words
 
 STEP = 1e-4
 P_T = np.linspace(0.02, 0.98, 25)
@@ -122,7 +122,8 @@ def measurements(explanation, profile):
 def _of_model(subject, model, told):
     numbers = {k: f"{number:.4g}" for k, number in model.numbers.items()}
     negative = numbers.pop("negative", None)
-    yield "weights", _weights(subject, model)
+    used = slice(None) if model.pairs else [*subject.labels.used]
+    yield "weights", in_words(model.table[used])
     if model.factor and not negative:
         for label, (_, powers) in told.items():
             if len(powers) == 1:
@@ -134,16 +135,6 @@ def _of_model(subject, model, told):
     yield from numbers.items()
     yield "average", getattr(model.reduction, "name", model.reduction)
     yield "residual", f"{model.residual * subject.rtol:.0e} of each value"
-
-
-def _weights(subject, model):
-    if not model.pairs:
-        return show(tuple(model.table[list(subject.labels.used)]))
-    negative, positive = (
-        show(tuple(row)) if len(row) > 1 else f"{row[0]:.6g}"
-        for row in model.table
-    )
-    return f"{positive} for positives, {negative} for negatives"
 
 
 def _decided(subject):

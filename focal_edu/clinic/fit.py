@@ -14,9 +14,8 @@ import torch
 from scipy.optimize import leastsq
 
 from . import batches, rules
-from .model import SLACK, Model
-from .names import named, variants_of
-from .names.probability import SHIFTED_BY_CLASS, shifted_by_class
+from .model import SLACK, Model, in_words
+from .names import named, probability, variants_of
 from .names.variant import ALONE, FITTED
 
 MANY = 100  # sigmoids of classes beyond which they weigh the same
@@ -26,8 +25,10 @@ OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
     "threshold": (0.15, 0.35, 0.65, 0.85),
     "epsilon": (-1.0,),
     "prior": (-4.0, -2.0, 2.0, 4.0),
+    "scale": (-1.0,),
 }
 INSIDE = named("weights inside p_t")
+SMOOTHED = named("label smoothing, p_t read back")
 ENTROPY = named("cross entropy for p_t")
 NORMALISED = named("divided by the sum of the factors")
 
@@ -152,46 +153,70 @@ class _Singles:
         plain = self.fit(Model())
         if plain and plain.gamma:
             return [plain]
-        others = self.fit(Model(order=NORMALISED)), *self._inside()
-        return [*filter(None, (plain, *others, self._shifted()))]
+        found = [plain, self.fit(Model(order=NORMALISED))]
+        if self.subject.hopeless is not None:
+            found += [*self._read_back(), self._moved()]
+        return [*filter(None, found)]
 
-    def _inside(self):
-        """Yield those with weights inside p_t, where there are some."""
-        weights, classes = self.subject.hopeless_weights, self.batch.classes
-        if weights is None or np.allclose(weights, 1, rtol=1e-6):
+    def _read_back(self):
+        """Yield those with p_t of a weighted, perhaps smoothed, entropy."""
+        weights = torch.tensor(self.subject.hopeless[0])
+        each = weights.shape[-1] if weights.ndim == 2 else 1  # in a mean
+        few = len(weights) if len(weights) <= 10 else 0  # of many one for all
+        tables = [weights] + [weights.sum(-1, keepdim=True)] * (each > 1)
+        for weights, share in product(tables, ({}, {"share": 0.1})):
+            rule = partial(probability.read_back_of, weights=weights)
+            numbers = {f"{k}": each for k in range(few)} | share
+            back = replace(SMOOTHED, rule=rule, numbers=numbers)
+            if found := self.fit(Model(back), by_output=False):
+                break
+        else:
             return
-        inside = [weights]
-        if self.task == "multi-label":  # averages divide them, or mix them
-            inside += [weights * classes, weights * [[1], [classes]]]
-            inside += [weights.sum(1, keepdims=True)]
-        for fixed in inside:
-            yield self.fit(Model(order=INSIDE), fixed)
+        own = dict(found.numbers)
+        share = own.pop("share", 0.0)
+        inside = (np.array([*own.values()] or 1.0) * weights.numpy().T).T
+        if np.allclose(inside, 1) or not found.gamma:
+            return  # smoothed at most, as is searched for
+        own = {"weights": torch.tensor(inside), "share": share}
+        back = replace(back, rule=partial(probability.over_weights, **own))
+        back = replace(back, numbers={"share": share}) if share else None
+        whole = replace(found, probability=back, order=INSIDE)
+        yield replace(whole, table=inside * found.table)
+        if min(np.ptp(found.table), np.ptp(inside)) > 1e-6:  # else 1 − p_t^w
+            rule = partial(probability.read_back_of, **own)
+            more = f", smoothed by {share:.3g}" * bool(share)
+            back = replace(INSIDE, rule=rule, detail=in_words(inside) + more)
+            yield replace(found, probability=back)
 
-    def _shifted(self):
-        """With logits shifted by class, if hopeless examples say so."""
-        shift = self.subject.shifts
-        if shift is None:
-            return None
-        shift = self.subject.labels.by_class(shift)
-        told = "b = " + ", ".join(f"{b:.3g}" for b in shift[:8])
-        rule = partial(shifted_by_class, shift=tuple(shift))
-        shifted = replace(SHIFTED_BY_CLASS, rule=rule, detail=told)
-        return self.fit(Model(shifted))
+    def _moved(self):
+        """With margins by label, or priors of classes, if there are any."""
+        weights, gains = self.subject.hopeless
+        opposite = np.allclose(gains[0], -gains[1])
+        if np.ptp(gains) < 1e-6 or (opposite and gains.ndim == 2):
+            return None  # or a prior, which is searched for
+        rule = partial(probability.with_margins, gains=torch.tensor(gains))
+        moved = named("logits scaled or shifted")
+        own = {"scale": weights.sum() / len(weights)}
+        told = f"m = {in_words(-gains)}"
+        if opposite:
+            gains = np.append(0.0, gains[1:])
+            rule = partial(probability.with_prior, prior=torch.tensor(gains))
+            told = "b = " + ", ".join(f"{b:.3g}" for b in gains[:8])
+            moved, own = named("logits shifted by a prior"), {}
+        moved = replace(moved, rule=rule, numbers=own, detail=told)
+        return self.fit(Model(moved))
 
-    def fit(self, draft, fixed=None):
-        """Return the draft with its numbers and weights, or None.
-
-        `fixed` are the weights, where they are known but for a factor.
-        """
+    def fit(self, draft, by_output=True):
+        """Return the draft with its numbers and weights, or None."""
         known = self.known
-        fixed = self.outputs if fixed is None else fixed
+        fixed = self.outputs if by_output else None
         if draft.order is ENTROPY:
             known = known & (self.x_t > -0.5)  # CE below 1
         elif draft.order is NORMALISED:  # a small ε beside the factor is none
             known = known & (self.x_t < 0)
         else:  # where p_t + ε exceeds 1, the loss changes its sign
-            signs = np.sign(self.value)
-            known = known & (signs == np.median(signs[known]))
+            most = np.sign(self.value[known].sum())
+            known = known & (np.sign(self.value) == most)
         if known.sum() < 4:
             return None
         few = known & np.isin(self.x_t, batches.NEAR)
@@ -226,10 +251,10 @@ class _Singles:
         if "margin" in numbers and free.size:  # p was below it there
             numbers["margin"] = 1 / (1 + math.exp(free.min() - 0.3))
             yield [slope, *numbers.values()]
-        if "scale" in numbers:
+        if "shift" in numbers:
             numbers |= {"scale": (slope + 1) / 3, "shift": 0.0}
             yield [2.0, *numbers.values()]
-        elif len(numbers) < 2:
+        elif len(numbers) < 2 or "0" in numbers:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
         for name in numbers.keys() & OTHER_STARTS.keys():

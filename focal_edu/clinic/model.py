@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from ..validate import show
 from . import rules
 from .names import RIGHT, named
 from .names.alpha import overwritten
@@ -105,6 +106,17 @@ class Model:
             else:
                 parts["alpha"] = lambda alpha, paper_s: table
         return BuiltLoss(parts, self.gamma, alpha)
+
+
+def in_words(table):
+    """Weights of classes as a list, those by label as told apart."""
+    if table.ndim == 1:
+        return show(tuple(table))
+    negative, positive = (
+        show(tuple(row)) if np.ptp(row) > 1e-6 else f"{row[0]:.6g}"
+        for row in table + 0.0
+    )
+    return f"{positive} for positives, {negative} for negatives"
 
 
 @dataclass

@@ -198,36 +198,26 @@ class Subject:
         return (0,) if alone else ()
 
     @measured
-    def hopeless_weights(self):
-        """Loss over cross entropy where p_t = 0, as a table of weights.
+    def hopeless(self):
+        """What weighs cross entropy where p_t is 0, and what margins gain."""
 
-        With several outputs, each in turn, all others being right.
-        """
-        rows = self.labels.one_of_each(HOPELESS)
-        if self.task == "multi-label":
-            x_t = np.where(np.eye(self.labels.classes), HOPELESS, 40.0)
-            both = np.concatenate((-x_t, x_t))
-            rows = both, np.repeat(rows[1], len(x_t), 0)
-        value = self.each(rows).value / -HOPELESS
-        good = np.isfinite(value).all() and (value > 0).all()
-        return self.table(value) if good else None
+        def value(x_t):
+            rows = self.labels.one_of_each(x_t)
+            if self.task == "multi-class":
+                first, second, *_ = self.labels.used
+                above = np.where(rows[1] == first, second, first)
+                rows = -x_t * np.eye(self.labels.classes)[above], rows[1]
+            elif self.task == "multi-label":  # each in turn, others right
+                one = np.where(np.eye(self.labels.classes), x_t, COMPANION)
+                both = np.concatenate((-one, one))
+                rows = both, np.repeat(rows[1], len(one), 0)
+            return self.each(rows).value
 
-    @measured
-    def shifts(self):
-        """What each class has added to its logit beyond class 0, or None.
-
-        Where class 0 is far above the truth, cross entropy grows linearly.
-        """
-        if self.task != "multi-class" or self.labels.used[0] != 0:
-            return None
-        others = self.labels.used[1:]
-        logits = np.zeros((2 * len(others), self.labels.classes))
-        logits[:, 0] = np.repeat([-HOPELESS, -2 * HOPELESS], len(others))
-        value = self.each((logits, np.tile(others, 2))).value
-        near, far = value.reshape(2, -1)
-        shift = HOPELESS * (near / (far - near) - 1)
-        good = np.isfinite(shift).all() and np.abs(shift).max() > 1e-6
-        return np.append(0.0, shift) if good else None
+        near, far = map(value, (HOPELESS / 2, HOPELESS))
+        slope = (near - far) / (HOPELESS / 2)
+        good = np.isfinite(slope).all() and (slope > 0).all()
+        gains = -HOPELESS - far / slope
+        return (self.table(slope), self.table(gains)) if good else None
 
     @measured
     def shares(self):

@@ -8,6 +8,7 @@ from ..validate import show
 from . import rules
 from .claims import unset
 from .fit import as_written
+from .model import in_words
 from .names import named, variants_of
 from .names.alpha import alike, overwritten
 from .names.variant import Variant
@@ -193,18 +194,15 @@ def _both(table):
 
 
 def _others(table):
-    *low, shown = (show(tuple(row)) for row in np.atleast_2d(table))
-    if low:
-        shown = f"positives {shown}, negatives {low[0]}"
-    even = low and np.ptp(table, 1).max() < 1e-5
+    even = table.ndim == 2 and np.ptp(table, 1).max() < 1e-5
     others = Variant(
         OTHERS,
         "alpha",
         "weights that no α gives",
         "the balance is set by other numbers than α",
-        detail=_both(table) if even else shown,
+        detail=_both(table) if even else in_words(table),
     )
-    if low and np.allclose(table.sum(0), 1, 1e-4):
+    if table.ndim == 2 and np.allclose(table.sum(0), 1, 1e-4):
         own = tuple(table[1])
         name = f"alpha is {show(own)}, of each output"
         return replace(others, name=name, detail="")

@@ -51,9 +51,7 @@ def multiplied(truth, gamma):
     tasks=ELEMENTWISE,
 )
 def multiplied_in_positives(truth, gamma):
-    return torch.where(
-        truth.positive, multiplied(truth, gamma), focal(truth, gamma)
-    )
+    return _by_label(truth, multiplied(truth, gamma), focal(truth, gamma))
 
 
 @variant(
@@ -65,7 +63,7 @@ def multiplied_in_positives(truth, gamma):
     tasks=ELEMENTWISE,
 )
 def power_lost_in_negatives(truth, gamma):
-    return torch.where(truth.positive, focal(truth, gamma), focal(truth, 1))
+    return _by_label(truth, focal(truth, gamma), focal(truth, 1))
 
 
 @variant(
@@ -76,9 +74,7 @@ def power_lost_in_negatives(truth, gamma):
     tasks=ELEMENTWISE,
 )
 def inverted_in_negatives(truth, gamma):
-    return torch.where(
-        truth.positive, focal(truth, gamma), inverted(truth, gamma)
-    )
+    return _by_label(truth, focal(truth, gamma), inverted(truth, gamma))
 
 
 @variant(
@@ -129,9 +125,7 @@ def absent(truth, gamma):
     seen="Alibaba-MIIL/ASL src/loss_functions/losses.py",
 )
 def two_powers(truth, gamma, negative=4.0):
-    return torch.where(
-        truth.positive, focal(truth, gamma), focal(truth, negative)
-    )
+    return _by_label(truth, focal(truth, gamma), focal(truth, negative))
 
 
 @variant(
@@ -179,11 +173,8 @@ def poly(truth, gamma, epsilon=1.0):
     match=ALONE,
 )
 def bare_poly(truth, gamma, epsilon=1.0, alpha=0.25):
-    return torch.where(
-        truth.positive,
-        poly(truth, gamma, epsilon / alpha),
-        poly(truth, gamma, epsilon / (1 - alpha)),
-    )
+    own = truth.log_p.new_tensor([1 - alpha, alpha])[truth.positive.long()]
+    return poly(truth, gamma, epsilon / own)
 
 
 @variant(
@@ -221,3 +212,7 @@ def reduced_over_the_rest(truth, gamma, threshold=0.3):
 def _reduced(truth, gamma, threshold, divisor):
     power = (gamma * (truth.log_q - math.log(max(divisor, 1e-9)))).exp()
     return torch.where(truth.log_p.exp() < threshold, 1.0, power)
+
+
+def _by_label(truth, positive, negative):
+    return torch.where(truth.positive, positive, negative)

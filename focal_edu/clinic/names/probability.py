@@ -5,21 +5,14 @@ import torch.nn.functional as F
 
 from ..rules import (
     Truth,
+    of_table,
     of_the_truth,
     one_hot,
     positive,
     read_back,
     stable,
 )
-from .variant import (
-    ALONE,
-    CLASSES,
-    ELEMENTWISE,
-    EXTREME,
-    READ_OFF,
-    Variant,
-    variant,
-)
+from .variant import ALONE, CLASSES, ELEMENTWISE, EXTREME, READ_OFF, variant
 
 
 @variant(
@@ -197,8 +190,9 @@ def stretched(batch, scale=1.5, shift=0.5):
 @variant(
     "logits shifted by a prior",
     "the focal loss of x + b, not of x: b on the side of positives, against "
-    "negatives",
+    "negatives; or a b for each class, as of balanced softmax",
     "what is learned is off by b, and right only where b is added in use too",
+    seen="Menon et al. 2021, arXiv:2007.07314",
     tasks=ELEMENTWISE,
 )
 def with_prior(batch, prior=1.0):
@@ -237,9 +231,8 @@ def smoothed_and_read_back(batch, share=0.1):
 )
 def smoothed_throughout(batch, share=0.1):
     p_t = stable(batch).log_p.exp() * (1 - share)
-    rest = (
-        1 - p_t - share / (batch.classes if batch.multi_class else 2)
-    ).log()
+    labels = batch.classes if batch.multi_class else 2
+    rest = (1 - p_t - share / labels).log()
     return smoothed(batch, share)._replace(log_q=rest)
 
 
@@ -297,10 +290,9 @@ def smoothed_apart(batch, share=0.1):
 def smoothed_targets(batch, share=0.1):
     if not batch.multi_class:
         one = stable(batch)
-        both = torch.stack((one.log_p, one.log_q), -1)
-        soft = both.new_tensor([1 - share / 2, share / 2])
-        labels = torch.stack((one.positive, ~one.positive), -1)
-        return Truth(soft * both, both.flip(-1), labels)
+        soft = (1 - share / 2) * one.log_p, share / 2 * one.log_q
+        pairs = soft, (one.log_q, one.log_p), (one.positive, ~one.positive)
+        return Truth(*(torch.stack(pair, -1) for pair in pairs))
     soft = (1 - share) * one_hot(batch) + share / batch.classes
     return _of_every_class(batch, soft)
 
@@ -446,36 +438,27 @@ def softmax_against_rest(batch):
     )
 
 
-@variant(
-    "pos_weight inside p_t",
-    "p_t read back from a cross entropy with pos_weight, α after that",
-    "positives look harder to the factor than they are, and are boosted "
-    "twice",
-    tasks=ELEMENTWISE,
-    alpha=("number",),
-    match=ALONE,
-)
-def boosted(batch, pos_weight=2.0):
+def read_back_of(batch, weights, share=0.0, **boosts):
+    """p_t of a smoothed cross entropy whose weights are boosted by label."""
+    boosts = weights.new_tensor([*boosts.values()] or 1.0)
+    weights = (boosts * weights.movedim(0, -1)).movedim(-1, 0)
+    return read_back(
+        _smoothed_entropy(batch, share, weights), positive(batch)
+    )
+
+
+def over_weights(batch, weights, share):
+    """The same, for weights that follow: over that of the truth."""
     right = stable(batch)
-    raised = pos_weight * right.log_p
-    log_p = torch.where(right.positive, raised, right.log_p)
-    return read_back(-log_p, right.positive)
+    ce = _smoothed_entropy(batch, share, weights)
+    return right._replace(log_p=-ce / of_table(weights, right, batch))
 
 
-def shifted_by_class(batch, shift):
-    shift = torch.as_tensor(shift, dtype=batch.logits.dtype)
-    return stable(batch._replace(logits=batch.logits + shift))
-
-
-# What hopeless examples measure, and no search: a number for each class.
-SHIFTED_BY_CLASS = Variant(
-    "logits shifted by class",
-    "probability",
-    "softmax(z + b): each class has a constant added to its logit",
-    "logits learn to lack b, as they are meant to where it holds log priors "
-    "(balanced softmax, logit adjustment) and is left out afterwards",
-    "Menon et al. 2021, arXiv:2007.07314",
-)
+def with_margins(batch, gains, scale=1.0):
+    """Each label's truth gains something, then logits are scaled."""
+    own = of_table(gains, stable(batch), batch)
+    own = own[:, None] if batch.multi_class else own
+    return stretched(batch, scale, scale * own)
 
 
 def _squashed(batch):
@@ -501,10 +484,14 @@ def _read_off(p_t, batch):
     return Truth(p_t.log(), rest, positive(batch))
 
 
-def _smoothed_entropy(batch, share):
-    if not batch.multi_class:
-        right = stable(batch)
-        return -(1 - share / 2) * right.log_p - share / 2 * right.log_q
-    log_p = batch.logits.log_softmax(1)
-    own = of_the_truth(log_p, batch)
-    return -(1 - share) * own - share * log_p.mean(1)
+def _smoothed_entropy(batch, share, weights=None):
+    if batch.multi_class:
+        log_p = batch.logits.log_softmax(1)
+        log_p = log_p if weights is None else weights * log_p
+        own = of_the_truth(log_p, batch)
+        return -(1 - share) * own - share * log_p.mean(1)
+    right = stable(batch)
+    table = torch.ones(2, 1) if weights is None else weights
+    own, other = (of_table(t, right, batch) for t in (table, table.flip(0)))
+    ce = (1 - share / 2) * own * right.log_p
+    return -ce - share / 2 * other * right.log_q
