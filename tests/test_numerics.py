@@ -234,3 +234,19 @@ def test_soft_class_targets_at_extreme_logits(dtype):
             torch.testing.assert_close(
                 soft, hard, rtol=rtol, atol=torch.finfo(dtype).tiny
             )
+
+
+@pytest.mark.parametrize("size", (10**3, 3 * 10**4, 3 * 10**5))
+def test_a_sum_of_many_equal_losses_keeps_its_digits(size):
+    """As a detector's first batch is, where every error has one sign."""
+    x, t = torch.full((size, 2), -4.6), torch.zeros(size, dtype=torch.int64)
+    for loss, y in (
+        (sigmoid_focal_loss, torch.zeros_like(x)),
+        (sigmoid_focal_loss, torch.full_like(x, 0.1)),
+        (softmax_focal_loss, t),
+        (softmax_focal_loss, torch.full_like(x, 0.5)),
+    ):
+        total = loss(x, y, reduction="sum").double()
+        one = y[:1].double() if y.is_floating_point() else y[:1]
+        one = loss(x[:1].double(), one, reduction="sum")
+        torch.testing.assert_close(total, size * one, rtol=1e-6, atol=0)

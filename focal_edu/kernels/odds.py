@@ -107,13 +107,13 @@ def classes(z, w, a, gamma, each, slope, out=None):
     ce = xp.subtract(xp.log1p(rest)[:, None], z, out=z)
     factor = q**gamma
     factor *= _like(w, z)
-    truth = Truth(ce, p, q, factor)
-    losses = a * (_sums(factor * ce) if each else _loss(truth, False))
+    losses = factor * ce
+    losses = a * (_sums(losses) if each else losses.sum())
     if not slope:
         return losses, None
     # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
     # for the likeliest class, where p_k is near 1
-    s = _fall(truth, gamma)
+    s = _fall(Truth(ce, p, q, factor), gamma)
     s /= q
     own = s.take(at)
     _put(s, at, 0 * own)
@@ -154,12 +154,8 @@ def _sums(values):
 
 
 def _loss(truth, each):
-    if each:
-        return truth.factor * truth.ce
-    factor, ce = truth.factor.reshape(-1), truth.ce.reshape(-1)
-    if isinstance(ce, torch.Tensor):
-        return factor.dot(ce)
-    return np.einsum("i,i", factor, ce)
+    losses = truth.factor * truth.ce
+    return losses if each else losses.sum()
 
 
 def _fall(truth, gamma):
