@@ -13,7 +13,7 @@ from .calls import Refusal, ask
 from .fit import as_written
 from .fit import fits as fits_of_singles
 from .model import Model
-from .names import named, variants_of
+from .names import REDUCTIONS, named, variants_of
 from .names.reduction import DIVIDED, SET_BY_THE_BATCH
 from .names.variant import FITTED, UNREDUCED
 from .said import numbers_of_classes
@@ -127,9 +127,8 @@ def _agrees_with_more(subject, model):
 
 
 def _reductions(subject):
-    match, usual = UNREDUCED, ["none"]
-    if subject.is_number:
-        match, usual = FITTED, ["mean", "sum", "mean_positive"]
+    match = FITTED if subject.is_number else UNREDUCED
+    usual = [r for r in REDUCTIONS if (r != "none") == subject.is_number]
     return usual + variants_of("reduction", subject.task, match)
 
 
