@@ -12,6 +12,7 @@ from .names import named
 from .names.inputs import TAKES
 from .names.variant import SYMBOLS
 from .said import read_from
+from .subject import close
 
 ALIKE = ("alpha to both", "alpha to every class")
 DEPTHS = 3  # as `fits` has them
@@ -100,9 +101,13 @@ def _as_claimed(subject, known):
         tried = ["mean", "sum"] if subject.is_number else ["none"]
     for reduction in tried:
         claims = _claims(subject, replace(known, reduction=reduction))
-        true = claims.ask(subject.batch).value
-        seen = subject.answer.value
-        if seen.shape == true.shape and np.allclose(seen, true, 0.03):
+        batch, seen = subject.batch, subject.answer.value
+        true, each = claims.ask(batch).value, claims.each(batch).value
+        if (
+            seen.shape == true.shape
+            and np.allclose(seen, true, 0.03)
+            and close(claims.own(subject, batch), each, 0.03)
+        ):
             yield Explanation(subject, None, claims, ())
 
 
