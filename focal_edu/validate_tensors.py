@@ -7,9 +7,10 @@ for the device; and never in a call that is compiled, or in a tensor that a
 ``torch.func`` transform has wrapped.
 """
 
+import numpy as np
 import torch
 
-from .kernels.cpu import flat_cut, in_turn, piece_size
+from .kernels.cpu import array, flat_cut, in_turn, piece_size
 from .kernels.fused import has_memory
 from .validate import check_integer
 
@@ -70,12 +71,12 @@ def _check_range(target):
 
 
 def _all_hard(y):
-    """Whether no number of [0, 1] has a fraction."""
+    """Whether every number of [0, 1] is its own square."""
     size = piece_size()
     if y.numel() <= size:
-        return not y.frac().sum()
-    parts = in_turn(flat_cut, size, y)
-    return not any(part.frac().sum() for _, (part,) in parts)
+        numbers = array(y)
+        return not np.count_nonzero(numbers * numbers != numbers)
+    return all(_all_hard(part) for _, (part,) in in_turn(flat_cut, size, y))
 
 
 def check_class_target(input, target, ignore_index, check_values=None):

@@ -186,7 +186,7 @@ def _by_odds(work, values, up, out, small):
     x = values[0]
     if small:
         with np.errstate(all="ignore"):
-            losses, slopes = work(*map(_array, values))
+            losses, slopes = work(*map(array, values))
         losses = torch.from_numpy(np.asarray(losses))
         slopes = slopes if slopes is None else torch.from_numpy(slopes)
     else:
@@ -219,8 +219,8 @@ def _kept(tensor):
     return tensor
 
 
-def _array(value):
-    """A tensor's own numbers, or those of a half precision in float32."""
+def array(value):
+    """Return a tensor's own numbers, of a half precision those in float32."""
     if not isinstance(value, torch.Tensor):
         return value
     if value.dtype in (torch.bfloat16, torch.float16):
