@@ -170,12 +170,12 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         ours = took[where, task, shape, "ours"]
         return took[where, task, shape, loss] / ours
 
-    assert 7.9 < ratio("2 threads", (10**7,), "usual") < 8.3
-    assert 1.9 < ratio("2 threads", (10**6,), "usual") < 2.1
+    assert 7.3 < ratio("2 threads", (10**7,), "usual") < 8
+    assert 1.8 < ratio("2 threads", (10**6,), "usual") < 2
     for size in (1, 16, 10**3, 10**4):
-        assert 1.045 < ratio("2 threads", (size,), "usual") < 1.255
+        assert 1.125 < ratio("2 threads", (size,), "usual") < 1.345
     for shape in ((10**5, 10), (10**6, 10)):
-        assert 6 < ratio("2 threads", shape, "usual", "softmax") < 8
+        assert 6 < ratio("2 threads", shape, "usual", "softmax") < 9
     behind = {
         (task, shape, round(time / took[where, task, shape, "ours"], 2))
         for (where, task, shape, loss), time in took.items()
@@ -183,8 +183,8 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         if time < took[where, task, shape, "ours"]
     }
     assert behind == {
-        ("softmax", (256, 1000), 0.96),
-        ("softmax", (8, 32_000), 0.97),
+        ("softmax", (256, 1000), 0.95),
+        ("softmax", (8, 32_000), 0.98),
     }
     for size in (10**3, 10**4, 10**5, 10**6, 10**7):
         ours, usual = (
