@@ -370,6 +370,19 @@ def test_a_mean_near_the_right_one_is_no_right_formula():
     assert report.verdict == "unknown", report
 
 
+def test_half_precision_that_refuses_few_examples_is_told_by_the_batch():
+    def loss(x, y):
+        if len(x) < 5:
+            raise ValueError("too few")
+        x, y = x.bfloat16(), y.bfloat16()
+        modulation = (-2 * F.softplus(x * (2 * y - 1))).exp()
+        return (modulation * bce(x, y)).mean()
+
+    report = examine(loss, gamma=2, alpha=None)
+    assert report.verdict == "right formula", report
+    assert "too few" in report.headline
+
+
 def test_a_random_loss_is_not_explained():
     def loss(x, y):
         each = build(reduction="none")(x, y)

@@ -247,6 +247,6 @@ def test_a_sum_of_many_equal_losses_keeps_its_digits(size):
         (softmax_focal_loss, torch.full_like(x, 0.5)),
     ):
         total = loss(x, y, reduction="sum").double()
-        one = y[:1].double() if y.is_floating_point() else y[:1]
-        one = loss(x[:1].double(), one, reduction="sum")
+        first = y[:1].double() if y.is_floating_point() else y[:1]
+        one = loss(x[:1].double(), first, reduction="sum")
         torch.testing.assert_close(total, size * one, rtol=1e-6, atol=0)

@@ -1,12 +1,13 @@
 """From numbers to names: what a model is beside what the loss claims."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import rules, weights
 from .averages import fits, models
-from .calls import targets_first
+from .calls import Refusal, targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
@@ -101,14 +102,20 @@ def _as_claimed(subject, known):
         tried = ["mean", "sum"] if subject.is_number else ["none"]
     for reduction in tried:
         claims = _claims(subject, replace(known, reduction=reduction))
-        batch, seen = subject.batch, subject.answer.value
-        true, each = claims.ask(batch).value, claims.each(batch).value
-        if (
-            seen.shape == true.shape
-            and np.allclose(seen, true, 0.03)
-            and close(claims.own(subject, batch), each, 0.03)
-        ):
+        if _answers_as(subject, claims):
             yield Explanation(subject, None, claims, ())
+
+
+def _answers_as(subject, claims):
+    """Whether a batch has the value claimed, and each of its examples, if
+    they may be asked about alone."""
+    seen, true = subject.answer.value, claims.ask(subject.batch).value
+    if seen.shape != true.shape or not np.allclose(seen, true, 0.03):
+        return False
+    with suppress(Refusal):
+        own = claims.own(subject, subject.batch)
+        return close(own, claims.each(subject.batch).value, 0.03)
+    return True
 
 
 def _named(subject, model, known):
