@@ -1065,6 +1065,45 @@ def test_what_a_loss_is_given_is_found(loss, task, shapes):
     assert report.conforms and shapes in str(report.form), report
 
 
+def of_ten(z, t, sigmoids=False):
+    """Of as many classes as are written here; one logit is broadcast."""
+    y = torch.eye(10)[t.long()].to(z)
+    if sigmoids:
+        return sum(terms(z, y)).sum(1).mean()
+    log_p = z.log_softmax(1)
+    return -(y * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
+
+
+@pytest.mark.parametrize("sigmoids", [False, True])
+def test_a_number_of_classes_may_be_written_in_the_loss(sigmoids):
+    report = examine(partial(of_ten, sigmoids=sigmoids))
+    assert report.conforms and report.claims.classes == 10, report
+    assert "logits and targets of shape (N, C), (N,)" in str(report.form)
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "why"),
+    [
+        (lambda z, t: -z.log_softmax(1).mean(), M, "its targets change"),
+        (lambda x, y: x.sigmoid().square().mean(), B, "its targets change"),
+        (lambda x, y: of_classes(x[:, None], 0 * y.long()), B, "gradient is"),
+    ],
+)
+def test_what_nothing_can_be_learned_from_is_refused(loss, task, why):
+    report = examine(loss, task=task)
+    assert report.verdict == "refused" and why in report.headline, report
+
+
+def test_weights_of_more_classes_tell_a_mean_over_classes():
+    def loss(z, t):
+        weight = torch.where(t == 0, 0.75, 0.25).to(z)
+        return (weight * of_classes(z, t)).mean() / z.shape[1]
+
+    report = examine(loss, task=M, gamma=2, alpha=(0.25, 0.75, 0.75))
+    names = "alpha is (0.75, 0.25, 0.25)", "mean over classes too"
+    assert report.names == names, report
+
+
 def test_targets_by_name_only_are_said_to_be_so():
     def loss(scores, *, labels):
         return sum(terms(scores, labels)).mean()

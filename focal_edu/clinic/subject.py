@@ -233,8 +233,7 @@ def meet(loss, form, labels, seed):
     subject = _answered(loss, form, labels, seed)
     if form.one_hot and _takes_indices(subject):
         raise Refusal("it takes each target for the index of a class")
-    if form.task != "multi-class" and _wants_signs(subject):
-        raise Refusal("it learns nothing from negatives of target 0")
+    _hear_targets(subject)
     rtol, can_be_told = _precision(subject)
     return replace(subject, rtol=rtol, can_be_told=can_be_told)
 
@@ -252,10 +251,11 @@ def _answered(loss, form, labels, seed):
         copy = fresh(loss, form.dtype)
         try:
             answers = tuple(ask(copy, form, *batch) for batch in asked)
-            if form.map and not answers[0].gradient.any():
+            if not answers[0].gradient.any():
+                of = "maps of one place" if form.map else "ordinary inputs"
                 raise Refusal(
-                    "its gradient is 0 on maps of one place, as if its "
-                    "softmax went along another axis than the classes"
+                    f"its gradient is 0 on {of}, as if its softmax went "
+                    "along another axis than the classes"
                 )
             if answers[0].bad:
                 raise Refusal(
@@ -280,13 +280,22 @@ def _takes_indices(subject):
     return answered == [True]
 
 
-def _wants_signs(subject):
-    """Whether a target of 0 has a cost that no logit changes."""
-    logits, targets = subject.batch
-    if subject.answer.gradient[targets == 0].any():
-        return False
-    negatives = subject.ask((logits, 0 * targets)).value
-    return 0 < np.abs(negatives).sum() < np.inf
+def _hear_targets(subject):
+    """Raise `Refusal` where targets change nothing, or those of 0 do not."""
+    (logits, targets), seen = subject.batch, subject.answer
+    first = np.full_like(targets, subject.labels.known[0])
+    try:
+        same = subject.ask((logits, first))
+    except Refusal:  # one label alone is not enough for it
+        return
+    silent = 0 < np.abs(same.value).sum() < np.inf
+    if close(seen.value, same.value, 1e-5) and close(
+        seen.gradient, same.gradient, 1e-5
+    ):
+        raise Refusal("its targets change neither its value nor its gradient")
+    if subject.task != "multi-class" and silent:
+        if not seen.gradient[targets == 0].any():
+            raise Refusal("it learns nothing from negatives of target 0")
 
 
 def _precision(subject):
