@@ -774,6 +774,39 @@ def test_what_is_changed_is_named_and_nothing_else(
     assert failing is None or failing in report.failing
 
 
+def softened(x, y, share, more=0.0):
+    """Cross entropy of softer targets; the factor is of the true ones."""
+    soft = y * (1 - share) + share / 2
+    ce = F.binary_cross_entropy_with_logits(x, soft, reduction="none")
+    return (((-x * (2 * y - 1)).sigmoid() ** 2 + more) * ce).mean()
+
+
+def of_the_wrong(z, t):
+    log_p, wrong = z.log_softmax(1), 1 - F.one_hot(t, z.shape[1])
+    factor = (1 - true_log(z, t).exp()) ** 2
+    return -(factor * (wrong * log_p).sum(1)).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (partial(softened, share=2), L, "targets flipped in the cross entr"),
+        (of_the_wrong, M, "targets flipped in the cross entropy"),
+        (partial(softened, share=1.7), B, "Unknown"),
+        (partial(softened, share=-0.2), B, "Unknown"),
+        (
+            partial(softened, share=0.2, more=0.3),
+            B,
+            "label smoothing (share = 0.2); cross entropy added (c = 0.3)",
+        ),
+    ],
+)
+def test_a_share_of_smoothing_lies_between_0_and_1(loss, task, names):
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert names in report.headline, report
+    assert len(report.names) == names.count(";") + ("Unk" not in names)
+
+
 # What public repositories have ---------------------------------------------
 
 

@@ -336,9 +336,11 @@ class Search:
                 ftol=STALLED,
                 maxfev=200,
             )[0]
+            found = self._with(numbers)
             near = max(map(abs, numbers)) < 100
+            near &= 0 < found.numbers.get("share", 0.5) < 1
             if near and np.abs(off(*numbers)).max() < 1:
-                return self._with(numbers)
+                return found
         return None
 
     def _coded(self, start):

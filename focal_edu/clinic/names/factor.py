@@ -182,8 +182,8 @@ def bare_poly(truth, gamma, epsilon=1.0, alpha=0.25):
     "((1 − p_t)^γ + c) CE: focal loss plus cross entropy",
     "easy examples keep the share c of cross entropy's gradient",
 )
-def entropy_added(truth, gamma, share=0.5):
-    return focal(truth, gamma) + share
+def entropy_added(truth, gamma, c=0.5):
+    return focal(truth, gamma) + c
 
 
 @variant(

@@ -211,6 +211,17 @@ def smoothed(batch, share=0.1):
 
 
 @variant(
+    "targets flipped in the cross entropy",
+    "Σ −log p_k of the wrong labels, the factor of the true p_t",
+    "the loss is least where p_t is 0: the wrong labels are learned",
+)
+def flipped_entropy(batch):
+    wrong = batch.classes - 1 if batch.multi_class else 1
+    log_p = wrong * smoothed(batch, 1 + 1 / wrong).log_p
+    return stable(batch)._replace(log_p=log_p)
+
+
+@variant(
     "label smoothing, p_t read back",
     "cross entropy with smoothed labels, and p_t = exp(−CE) of it",
     "p_t is no longer a probability and never nears 1: no example "
