@@ -10,8 +10,9 @@ for the device; and never in a call that is compiled, or in a tensor that a
 import numpy as np
 import torch
 
-from .kernels.cpu import array, flat_cut, in_turn, piece_size
+from .kernels.cpu import flat_cut, in_turn, piece_size
 from .kernels.fused import has_memory
+from .kernels.odds import array
 from .validate import check_integer
 
 
@@ -58,8 +59,10 @@ def check_soft_target(input, target, check_values=None):
         return True
     if not may_look(target, check_values):
         return False
+    if _all_hard(target):
+        return True
     _check_range(target)
-    return not target.is_floating_point() or _all_hard(target)
+    return False
 
 
 def _check_range(target):
@@ -71,11 +74,11 @@ def _check_range(target):
 
 
 def _all_hard(y):
-    """Whether every number of [0, 1] is its own square."""
     size = piece_size()
     if y.numel() <= size:
         numbers = array(y)
-        return not np.count_nonzero(numbers * numbers != numbers)
+        hard = (numbers == 0) | (numbers == 1)
+        return np.count_nonzero(hard) == hard.size
     return all(_all_hard(part) for _, (part,) in in_turn(flat_cut, size, y))
 
 

@@ -244,6 +244,7 @@ def two_threads():
 @pytest.mark.parametrize("size", [(300_000,), (3, 7, 40_000), (60_000, 7)])
 def test_pieces_leave_no_seam(size, monkeypatch):
     """More elements than a piece holds, laid out against the grain."""
+    monkeypatch.setattr(cpu, "SHARE", 2**14)
     g = torch.Generator().manual_seed(1)
     whole = torch.randn(size, generator=g, dtype=torch.float64)
     x = whole.transpose(0, -1).contiguous().transpose(0, -1)
@@ -255,7 +256,6 @@ def test_pieces_leave_no_seam(size, monkeypatch):
         known = -y * (1 - p) ** 2 * p.log() - (1 - y) * p**2 * (1 - p).log()
         torch.testing.assert_close(ours, known)
     if len(size) > 1:
-        monkeypatch.setattr(cpu, "SHARE", 2**14)
         t = torch.randint(0, 7, (size[0], *size[2:]), generator=g)
         leaves = [whole.clone().requires_grad_(), x.clone().requires_grad_()]
         p_t = leaves[0].softmax(1).gather(1, t.unsqueeze(1)).squeeze(1)

@@ -17,9 +17,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from . import odds, pairs
 from .formulas import working
 
-SHARE = 2**16
-"""Logits of one thread's share of a piece; several times as many where
-there are fewer arrays of that size."""
+SHARE = 2**18
+"""Logits of one thread's share of a piece; twice as many where there are
+fewer arrays of that size."""
 
 ALONE = 2**15
 """Elements of a piece for one thread, which NumPy works; PyTorch too takes
@@ -88,7 +88,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     weight = alpha
     if isinstance(alpha, torch.Tensor):
         weight = alpha[t if ignored is None else t.where(t != ignored, 0)]
-    return _rows(work, again, (z, t, weight), up, t.shape, 8 * piece_size())
+    return _rows(work, again, (z, t, weight), up, t.shape, 2 * piece_size())
 
 
 def classes(z, w, a, gamma, *, up, slope, each=False):
@@ -103,7 +103,7 @@ def classes(z, w, a, gamma, *, up, slope, each=False):
     """
     work = partial(odds.classes, gamma=gamma, each=each, slope=slope)
     shape = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
-    return _rows(work, None, (z, w, a), up, shape, 4 * piece_size())
+    return _rows(work, None, (z, w, a), up, shape, piece_size())
 
 
 def _rows(work, again, values, up, shape, size):
@@ -185,12 +185,11 @@ def _piece(work, again, values, up, small):
 def _by_odds(work, values, up, out, small):
     x = values[0]
     if small:
-        with np.errstate(all="ignore"):
-            losses, slopes = work(*map(array, values))
-        losses = torch.from_numpy(np.asarray(losses))
-        slopes = slopes if slopes is None else torch.from_numpy(slopes)
+        values = map(odds.array, values)
     else:
-        losses, slopes = work(x.to(working(x.dtype)), *values[1:], out=out)
+        values = x.to(working(x.dtype)), *values[1:]
+    with np.errstate(all="ignore"):
+        losses, slopes = work(*values, out=None if small else out)
     return _found(losses, slopes, up, x)
 
 
@@ -207,25 +206,24 @@ def _by_pairs(each_of, values, up, each, slope, **_):
 
 def _found(losses, slopes, up, x):
     """The losses, or their sum; up × the slopes, in x's type; and the sum."""
+    total = float(losses.sum() if losses.ndim else losses)
     if slopes is not None:
+        slopes = _tensor(slopes)
         if up is not None:
             slopes = slopes * (up[:, None] if 0 < up.ndim < x.ndim else up)
         if slopes.dtype != x.dtype:
             slopes = slopes.to(x.dtype)
-    return losses, slopes, (losses.sum() if losses.ndim else losses).item()
+    return _tensor(losses), slopes, total
+
+
+def _tensor(values):
+    if isinstance(values, torch.Tensor):
+        return values
+    return torch.from_numpy(np.asarray(values))
 
 
 def _kept(tensor):
     return tensor
-
-
-def array(value):
-    """Return a tensor's own numbers, of a half precision those in float32."""
-    if not isinstance(value, torch.Tensor):
-        return value
-    if value.dtype in (torch.bfloat16, torch.float16):
-        value = value.float()
-    return value.numpy(force=True)
 
 
 def times(slope, g):

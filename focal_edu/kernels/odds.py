@@ -10,6 +10,7 @@ along the logits, or None unless `slope`.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from .formulas import Truth
 
 NEAR = 1e-18, 1e18
 """Sums of exponentials whose ratios single precision holds."""
+
+PRODUCT = 2**18
+"""Multiplications that a product of matrices does on one thread."""
 
 LOG2_E = math.log2(math.e)
 
@@ -51,7 +55,7 @@ def soft(x, y, a, b, gamma, each, slope, out=None):
     ce = no.p / no.q
     ce = xp.log1p(ce, out=ce)
     factor = a * y
-    factor *= no.p**gamma
+    factor *= _power(no.p, gamma)
     yes = Truth(ce, no.q, no.p, factor)
     losses = _loss(yes, each) + _loss(no, each)
     if not slope:
@@ -62,27 +66,28 @@ def soft(x, y, a, b, gamma, each, slope, out=None):
 
 def softmax(z, t, weight, ignored, gamma, each, slope, out=None):
     """w f(m_t) of (n, C) or (n, C, r) logits; w a number or one each."""
-    xp = _library(z)
+    t, weight = array(t), array(weight)
     if ignored is not None:
         kept = t != ignored
-        t, weight = t * kept, _like(kept, z) * weight
-    at = _places(t, z.shape, xp)
-    if xp is np:
+        t, weight = t * kept, kept * weight
+    at = _places(t, z.shape)
+    shifted = not isinstance(z, torch.Tensor)
+    if shifted:
         z = z - z.take(at)[:, None]
     e = _exp(z, out=out)
-    own = e.take(at)
-    _put(e, at, own * 0)
+    own = _take(e, at)
+    _put(e, at, 0.0)
     total = _sums(e)
-    if xp is np:
+    if shifted:
         total += np.finfo(total.dtype).tiny
     elif not (_near(own) and _near(total)):
-        return torch.tensor(torch.nan), None
+        return np.asarray(np.nan), None
     truth = _truth(total / own, gamma, weight)
     losses = _loss(truth, each)
     if not slope:
         return losses, None
     fall = _fall(truth, gamma)
-    e *= (fall / total)[:, None]
+    e *= _beside(fall / total, e)
     _put(e, at, -fall)
     return losses, e
 
@@ -94,35 +99,69 @@ def classes(z, w, a, gamma, each, slope, out=None):
     likeliest class, whose own part would take all digits.
     """
     xp = _library(z)
-    at = _places(_likeliest(z), z.shape, xp)
-    z = z - z.take(at)[:, None]
+    at = _places(array(z).argmax(1), z.shape)
+    z = z - _beside(_take(z, at), z)
+    if xp is np and z.size * z.shape[1] <= PRODUCT:
+        return _few_classes(z, at, w, a, gamma, each, slope)
     p = _exp(z)
-    _put(p, at, 0 * p.take(at))
+    _put(p, at, 0.0)
     rest = _sums(p) + xp.finfo(z.dtype).tiny
     share = 1 / (rest + 1)
-    p *= share[:, None]
+    p *= _beside(share, p)
     _put(p, at, share)
     q = 1 - p
     _put(q, at, rest * share)
-    ce = xp.subtract(xp.log1p(rest)[:, None], z, out=z)
-    factor = q**gamma
+    ce = xp.subtract(_beside(np.log1p(rest), z), z, out=z)
+    factor = _power(q, gamma)
     factor *= _like(w, z)
+    factor *= a
     losses = factor * ce
-    losses = a * (_sums(losses) if each else losses.sum())
+    losses = _sums(losses) if each else losses.sum()
     if not slope:
         return losses, None
     # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
     # for the likeliest class, where p_k is near 1
     s = _fall(Truth(ce, p, q, factor), gamma)
     s /= q
-    own = s.take(at)
-    _put(s, at, 0 * own)
+    own = _take(s, at)
+    _put(s, at, 0.0)
     lower = _sums(s)
-    p *= (a * (lower + own))[:, None]
-    s *= a
+    p *= _beside(lower + own, p)
     slopes = xp.subtract(p, s, out=out)
-    _put(slopes, at, a * share * (lower - rest * own))
+    _put(slopes, at, share * (lower - rest * own))
     return losses, slopes
+
+
+def _few_classes(z, at, w, a, gamma, each, slope):
+    """`classes`, with the sums over all classes but one as they are."""
+    p = np.exp(z)
+    rest = _others(p) + np.finfo(z.dtype).tiny
+    ce = np.log1p(rest.take(at))[:, None] - z
+    total = p + rest
+    p /= total
+    q = rest / total
+    factor = _power(q, gamma)
+    factor *= _like(w, z)
+    factor *= a
+    losses = factor * ce
+    losses = _sums(losses) if each else losses.sum()
+    if not slope:
+        return losses, None
+    fall = _fall(Truth(ce, p, q, factor), gamma)
+    return losses, p * _others(fall / q) - fall
+
+
+def _others(values):
+    """Sums over all classes but each, (n, C) or (n, C, r)."""
+    all_but_own = _all_but_own(values.shape[1], values.dtype)
+    if values.ndim == 2:
+        return values @ all_but_own
+    return all_but_own @ values
+
+
+@cache
+def _all_but_own(count, dtype):
+    return 1 - np.eye(count, dtype=dtype)
 
 
 def _truth(odds, gamma, weight):
@@ -132,7 +171,7 @@ def _truth(odds, gamma, weight):
     ce, p = xp.log1p(odds), odds + 1
     p = xp.reciprocal(p, out=p)
     q *= p
-    factor = q**gamma
+    factor = _power(q, gamma)
     if not isinstance(weight, float) or weight != 1:
         factor *= weight
     return Truth(ce, p, q, factor)
@@ -146,11 +185,9 @@ def _exp(x, out=None):
     return np.exp(x, out=out)
 
 
-def _sums(values):
-    """Sums over the classes, which NumPy's `sum` is slow to begin."""
-    if isinstance(values, torch.Tensor):
-        return values.sum(1)
-    return np.einsum("nc...->n...", values)
+def _power(q, gamma):
+    """q^γ; NumPy is slow to see that a square is one."""
+    return q * q if gamma == 2 else q**gamma
 
 
 def _loss(truth, each):
@@ -172,32 +209,51 @@ def _fall(truth, gamma):
     return fall
 
 
-def _likeliest(z):
-    """The class of the highest logit, which NumPy finds several times as
-    fast."""
-    if isinstance(z, torch.Tensor):
-        return torch.from_numpy(z.numpy(force=True).argmax(1))
-    return z.argmax(1)
+def array(value):
+    """Return a tensor's own numbers, of a half precision those in float32."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.dtype in (torch.bfloat16, torch.float16):
+        value = value.float()
+    return value.numpy(force=True)
 
 
-def _places(t, shape, xp):
+def _sums(values):
+    """Sums over the classes, as an array."""
+    if isinstance(values, torch.Tensor):
+        return values.sum(1).numpy()
+    if len(values) > 64:
+        return np.einsum("nc...->n...", values)
+    return np.add.reduce(values, 1)
+
+
+def _beside(values, wide):
+    """Values of the examples, beside what is of their classes."""
+    if isinstance(wide, torch.Tensor):
+        values = torch.from_numpy(values)
+    return values[:, None]
+
+
+def _places(t, shape):
     """Where the true classes stand, of logits one by one."""
     n, count, *others = shape
     if not others:
-        return t + xp.arange(0, n * count, count)
+        return t + np.arange(0, n * count, count)
     (r,) = others
-    corners = xp.arange(0, n * count * r, count * r)[:, None]
-    return t * r + (corners + xp.arange(r))
+    corners = np.arange(0, n * count * r, count * r)[:, None]
+    return t * r + (corners + np.arange(r))
+
+
+def _take(values, at):
+    return array(values).take(at)
 
 
 def _put(values, at, new):
-    put = values.put_ if isinstance(values, torch.Tensor) else values.put
-    put(at, new)
+    array(values).put(at, new)
 
 
 def _near(sums):
-    low, high = torch.aminmax(sums)
-    return NEAR[0] <= low.item() and high.item() <= NEAR[1]
+    return NEAR[0] <= sums.min() and sums.max() <= NEAR[1]
 
 
 def _library(values):
