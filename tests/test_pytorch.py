@@ -10,7 +10,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
 from focal_edu import FocalLoss, gradients, reference
-from focal_edu.kernels import cpu
+from focal_edu.kernels import cpu, pairs
 from focal_edu.pytorch import sigmoid_focal_loss, softmax_focal_loss
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())
@@ -302,12 +302,12 @@ def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
     soft = torch.rand(300_000, generator=g).to(dtype)
     late = []
 
-    def spy(work, values, up, out, small):
+    def spy(work, again, values, up, small, out=None):
         late.append((small, values[0].numel()))
-        return by_odds(work, values, up, out, small)
+        return piece(work, again, values, up, small, out)
 
-    by_odds = cpu._by_odds
-    monkeypatch.setattr(cpu, "_by_odds", spy)
+    piece = cpu._piece
+    monkeypatch.setattr(cpu, "_piece", spy)
     monkeypatch.setattr(cpu, "SHARE", 2**13)
     monkeypatch.setattr(cpu, "ALONE", 2**13)
     for loss, logits, target in (
@@ -332,23 +332,41 @@ def test_what_late_threads_left_is_worked_by_one(dtype, monkeypatch):
             torch.testing.assert_close(*found)
 
 
-def test_what_is_beyond_the_odds_makes_no_piece_late(monkeypatch):
-    x = torch.randn(5000)
-    x[0] = 1e4
-    order = []
-    for name in ("_by_odds", "_by_pairs"):
-        work = getattr(cpu, name)
+@pytest.mark.parametrize("size", (5000, 100_000))
+@pytest.mark.parametrize("each", (False, True))
+def test_what_is_beyond_the_odds_is_worked_alone(size, each, monkeypatch):
+    """One wrong logit of 1e4 among many costs no other a slow path."""
+    worked = []
 
-        def spy(*arguments, name=name, work=work, **settings):
-            order.append(name)
-            return work(*arguments, **settings)
+    def spy(work):
+        def seen(x, *others, **settings):
+            worked.append(x.shape[:1] if x.ndim > 1 else x.shape)
+            return work(x, *others, **settings)
 
-        monkeypatch.setattr(cpu, name, spy)
-    monkeypatch.setattr(cpu, "piece_size", lambda: 2000)
-    loss = sigmoid_focal_loss(x, torch.zeros(5000))
-    assert order == ["_by_odds"] * 3 + ["_by_pairs"]
-    known = sigmoid_focal_loss(x.double(), torch.zeros(5000))
-    torch.testing.assert_close(loss.double(), known, rtol=1e-5, atol=0)
+        return seen
+
+    for name in ("sigmoid_each", "softmax_each"):
+        monkeypatch.setattr(pairs, name, spy(getattr(pairs, name)))
+    g = torch.Generator().manual_seed(5)
+    x = torch.randn(size, generator=g)
+    x[7] = 1e4
+    z = torch.stack([torch.zeros_like(x), x], 1)
+    soft = torch.full_like(x, 0.25)
+    up = torch.rand(size, generator=g)
+    for loss, logits, y in (
+        (sigmoid_focal_loss, x, soft.round()),
+        (sigmoid_focal_loss, x, soft),
+        (softmax_focal_loss, z, soft.long()),
+    ):
+        found = []
+        for leaf in (logits, logits.double()):
+            leaf = leaf.detach().requires_grad_()
+            worked.clear()
+            losses = loss(leaf, y, reduction="none" if each else "sum")
+            losses.backward(up.to(leaf.dtype) if each else None)
+            assert all(shape.numel() < 3 for shape in worked)
+            found.append((losses.double(), leaf.grad.double()))
+        torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
 
 
 def test_a_logit_that_is_no_number_spoils_its_own_example_only():

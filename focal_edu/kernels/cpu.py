@@ -57,15 +57,10 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
         Whether every y is known to be 0 or 1.
     """
     work = odds.hard if hard or y is None else odds.soft
-    work = partial(work, gamma=gamma, each=each, slope=slope)
+    work = partial(work, gamma=gamma, slope=slope)
     again = partial(pairs.sigmoid_each, gamma=gamma)
-    values = x, y, a, b
-    if x.numel() <= piece_size():
-        small = x.numel() <= SMALL and x.ndim > 0
-        return _piece(work, again, values, up, small)
-    shape = x.shape if each else None
-    pieces = partial(in_turn, flat_cut, piece_size())
-    return _pieces(work, again, pieces, values, up, shape)
+    values, size = (x, y, a, b), piece_size()
+    return _work(work, again, values, up, each, x.shape, flat_cut, size)
 
 
 def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
@@ -78,9 +73,7 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     up, slope, each
         As in `sigmoid`.
     """
-    work = partial(
-        odds.softmax, ignored=ignored, gamma=gamma, each=each, slope=slope
-    )
+    work = partial(odds.softmax, ignored=ignored, gamma=gamma, slope=slope)
 
     def again(z, t, weight):
         return weight * pairs.softmax_each(z, t, 1.0, gamma, ignored)
@@ -88,7 +81,8 @@ def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
     weight = alpha
     if isinstance(alpha, torch.Tensor):
         weight = alpha[t if ignored is None else t.where(t != ignored, 0)]
-    return _rows(work, again, (z, t, weight), up, t.shape, 2 * piece_size())
+    values, size = (z, t, weight), 2 * piece_size()
+    return _rows(work, again, values, up, each, t.shape, size)
 
 
 def classes(z, w, a, gamma, *, up, slope, each=False):
@@ -101,30 +95,26 @@ def classes(z, w, a, gamma, *, up, slope, each=False):
     up, slope, each
         As in `sigmoid`.
     """
-    work = partial(odds.classes, gamma=gamma, each=each, slope=slope)
+    work = partial(odds.classes, gamma=gamma, slope=slope)
     shape = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
-    return _rows(work, None, (z, w, a), up, shape, piece_size())
+    return _rows(work, None, (z, w, a), up, each, shape, piece_size())
 
 
-def _rows(work, again, values, up, shape, size):
+def _rows(work, again, values, up, each, shape, size):
     """Work examples of several classes; each loss has a place in `shape`."""
-    z, each = values[0], work.keywords["each"]
+    z = values[0]
     rows = *values, up
     if z.ndim != 2:
         rows = [_as_rows(v, z.ndim) for v in rows]
     *values, up = rows
-    if 0 < z.numel() <= size:
-        small = z.numel() <= SMALL
-        losses, slopes = _piece(work, again, values, up, small)
-    else:
-        n, _, *others = values[0].shape
-        flat = (n, *others) if each else None
-        pieces = partial(in_turn, _row_cut, size)
-        losses, slopes = _pieces(work, again, pieces, values, up, flat)
-    if z.ndim != 2:
-        losses = losses.reshape(shape) if each else losses
-        slopes = slopes if slopes is None else slopes.reshape(z.shape)
-    return losses, slopes
+    n, _, *others = values[0].shape
+    places = (n, *others)
+    found = _work(work, again, values, up, each, places, _row_cut, size)
+    if z.ndim == 2:
+        return found
+    losses, slopes = found
+    losses = losses.reshape(shape) if each else losses
+    return losses, slopes if slopes is None else slopes.reshape(z.shape)
 
 
 def _as_rows(value, ndim):
@@ -137,87 +127,80 @@ def _as_rows(value, ndim):
     return value.flatten(2 if value.ndim == ndim else 1)
 
 
-def _pieces(work, again, pieces, values, up, shape):
-    """Work pieces one by one; the losses come in a `shape`, or their sum.
-
-    What the odds cannot comes last, so that no piece is late by it.
-    """
+def _work(work, again, values, up, each, shape, cut, size):
+    """The losses, which have a `shape`, or their sum; up × the slopes."""
     x = values[0]
+    if 0 < x.numel() <= size:
+        small = x.numel() <= SMALL and x.ndim > 0
+        losses, slopes, total = _piece(work, again, values, up, small)
+        return _tensor(losses if each else total), slopes
     losses = slopes = None
-    if shape is not None:
+    if each:
         losses = x.new_empty(shape, dtype=working(x.dtype))
     if work.keywords["slope"]:
         slopes = x.new_empty(x.shape)
-
-    def keep(piece, found, along, part):
-        *_, to_losses, to_slopes = piece
-        if losses is not None:
-            to_losses.copy_(found)
+    total = 0.0
+    for small, piece in in_turn(cut, size, *values, up, losses, slopes):
+        *own, up_, to_losses, to_slopes = piece
+        out = to_slopes if x.dtype == working(x.dtype) else None
+        found, along, part = _piece(work, again, own, up_, small, out)
+        if each:
+            to_losses.copy_(_tensor(found))
         if slopes is not None and along is not to_slopes:
             to_slopes.copy_(along)
-        return part
-
-    total, beyond = 0.0, []
-    for small, piece in pieces(*values, up, losses, slopes):
-        *own, up_, _, to_slopes = piece
-        out = to_slopes if x.dtype == working(x.dtype) else None
-        found = _by_odds(work, own, up_, out, small)
-        if again and not math.isfinite(found[-1]):
-            beyond.append(piece)
-        else:
-            total += keep(piece, *found)
-    for piece in beyond:
-        *own, up_, _, _ = piece
-        total += keep(piece, *_by_pairs(again, own, up_, **work.keywords))
+        total += float(part)
     if losses is None:
         losses = x.new_full((), total, dtype=working(x.dtype))
     return losses, slopes
 
 
-def _piece(work, again, values, up, small):
-    """Work what is one piece: by the odds, or by the pairs at any logit."""
-    found = _by_odds(work, values, up, None, small)
-    if again and not math.isfinite(found[-1]):
-        found = _by_pairs(again, values, up, **work.keywords)
-    return found[:2]
-
-
-def _by_odds(work, values, up, out, small):
+def _piece(work, again, values, up, small, out=None):
+    """The loss of each; up × the slopes, in x's type; and the sum."""
     x = values[0]
     if small:
-        values = map(odds.array, values)
+        own, out = map(odds.array, values), None
     else:
-        values = x.to(working(x.dtype)), *values[1:]
+        own = x.to(working(x.dtype)), *values[1:]
     with np.errstate(all="ignore"):
-        losses, slopes = work(*values, out=None if small else out)
-    return _found(losses, slopes, up, x)
-
-
-def _by_pairs(each_of, values, up, each, slope, **_):
-    x, slopes = values[0].to(working(values[0].dtype)), None
-    with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
-        if slope:
-            losses, slopes = pairs.with_slope(each_of, None, x, *values[1:])
-        else:
-            losses = each_of(x, *values[1:])
-    losses = losses if each else losses.sum()
-    return _found(losses, slopes, up, values[0])
-
-
-def _found(losses, slopes, up, x):
-    """The losses, or their sum; up × the slopes, in x's type; and the sum."""
-    total = float(losses.sum() if losses.ndim else losses)
+        losses, slopes = work(*own, out=out)
+    slopes, total = _tensor(slopes), losses.sum()
+    if again and not math.isfinite(total):
+        losses = _tensor(losses)
+        _work_beyond(again, values, losses, slopes)
+        total = losses.sum()
     if slopes is not None:
-        slopes = _tensor(slopes)
         if up is not None:
             slopes = slopes * (up[:, None] if 0 < up.ndim < x.ndim else up)
         if slopes.dtype != x.dtype:
             slopes = slopes.to(x.dtype)
-    return _tensor(losses), slopes, total
+    return losses, slopes, total
+
+
+def _work_beyond(again, values, losses, slopes):
+    """Work by the pairs, in place, what the odds could not."""
+    at = ~losses.isfinite()
+
+    def chosen(value):
+        if not isinstance(value, torch.Tensor) or not value.ndim:
+            return value
+        if value.ndim > at.ndim:
+            return value.movedim(1, -1)[at]
+        return value.expand(at.shape)[at]
+
+    x, *others = map(chosen, values)
+    x = x.to(losses.dtype)
+    with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
+        if slopes is None:
+            losses[at] = again(x, *others)
+            return
+        found, along = pairs.with_slope(again, None, x, *others)
+        losses[at] = found
+        wide = slopes.ndim > at.ndim
+        (slopes.movedim(1, -1) if wide else slopes)[at] = along
 
 
 def _tensor(values):
-    if isinstance(values, torch.Tensor):
+    if values is None or isinstance(values, torch.Tensor):
         return values
     return torch.from_numpy(np.asarray(values))
 

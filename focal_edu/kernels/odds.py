@@ -1,12 +1,12 @@
 """The formulas by the odds e^n against a truth, n minus its logit.
 
 They say all that is wanted of it, p = 1/(1 + e^n) and q = e^n p, at half
-the price, so long as e^n stays in its range. Where it does not, the losses
-are not finite, and the `pairs` must work the batch.
+the price, so long as e^n stays in its range. Where it does not, the loss is
+not finite, and the `pairs` must work it.
 
 The same lines work tensors and NumPy's arrays: `xp` is torch or NumPy. Each
-function returns the losses, or their sum unless `each`, and their slope
-along the logits, or None unless `slope`.
+function returns the losses, and their slope along the logits, or None
+unless `slope`.
 """
 
 import math
@@ -17,8 +17,8 @@ import torch
 
 from .formulas import Truth
 
-NEAR = 1e-18, 1e18
-"""Sums of exponentials whose ratios single precision holds."""
+NEAR = 40.0
+"""How far from 0 are logits whose odds single precision holds unshifted."""
 
 PRODUCT = 2**18
 """Multiplications that a product of matrices does on one thread."""
@@ -26,7 +26,7 @@ PRODUCT = 2**18
 LOG2_E = math.log2(math.e)
 
 
-def hard(x, y, a, b, gamma, each, slope, out=None):
+def hard(x, y, a, b, gamma, slope, out=None):
     """a f(x) where y is 1, or None; b f(−x) where it is 0."""
     xp = _library(x)
     if y is None:
@@ -40,13 +40,13 @@ def hard(x, y, a, b, gamma, each, slope, out=None):
             weight += a * y
     n = x * sign
     truth = _truth(xp.exp(n, out=n), gamma, weight)
-    losses = _loss(truth, each)
+    losses = truth.factor * truth.ce
     if not slope:
         return losses, None
     return losses, xp.multiply(_fall(truth, gamma), sign, out=out)
 
 
-def soft(x, y, a, b, gamma, each, slope, out=None):
+def soft(x, y, a, b, gamma, slope, out=None):
     """a y f(x) + b (1−y) f(−x)."""
     xp, y = _library(x), _like(y, x)
     weight = 1 - y
@@ -57,33 +57,37 @@ def soft(x, y, a, b, gamma, each, slope, out=None):
     factor = a * y
     factor *= _power(no.p, gamma)
     yes = Truth(ce, no.q, no.p, factor)
-    losses = _loss(yes, each) + _loss(no, each)
+    losses = yes.factor * yes.ce
+    losses += no.factor * no.ce
     if not slope:
         return losses, None
     slopes = xp.subtract(_fall(no, gamma), _fall(yes, gamma), out=out)
     return losses, slopes
 
 
-def softmax(z, t, weight, ignored, gamma, each, slope, out=None):
-    """w f(m_t) of (n, C) or (n, C, r) logits; w a number or one each."""
+def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
+    """w f(m_t) of (n, C) or (n, C, r) logits; w a number or one each.
+
+    Tensors are shifted, so that the true logit is 0, only where they must.
+    """
     t, weight = array(t), array(weight)
     if ignored is not None:
         kept = t != ignored
         t, weight = t * kept, kept * weight
     at = _places(t, z.shape)
-    shifted = not isinstance(z, torch.Tensor)
-    if shifted:
-        z = z - z.take(at)[:, None]
-    e = _exp(z, out=out)
+    own = _take(z, at)
+    shift = shift or _library(z) is np or np.abs(own).max() > NEAR
+    m = z - _beside(own, z) if shift else z
+    e = _exp(m, out=out)
     own = _take(e, at)
     _put(e, at, 0.0)
     total = _sums(e)
-    if shifted:
+    if shift:
         total += np.finfo(total.dtype).tiny
-    elif not (_near(own) and _near(total)):
-        return np.asarray(np.nan), None
+    elif np.abs(np.log(total)).max() > NEAR:
+        return softmax(z, t, weight, None, gamma, slope, out, shift=True)
     truth = _truth(total / own, gamma, weight)
-    losses = _loss(truth, each)
+    losses = truth.factor * truth.ce
     if not slope:
         return losses, None
     fall = _fall(truth, gamma)
@@ -92,7 +96,7 @@ def softmax(z, t, weight, ignored, gamma, each, slope, out=None):
     return losses, e
 
 
-def classes(z, w, a, gamma, each, slope, out=None):
+def classes(z, w, a, gamma, slope, out=None):
     """a Σ_k w_k f(m_k), every class against all others, right at any logit.
 
     A sum over all classes but one is a difference of sums, but for the
@@ -102,7 +106,7 @@ def classes(z, w, a, gamma, each, slope, out=None):
     at = _places(array(z).argmax(1), z.shape)
     z = z - _beside(_take(z, at), z)
     if xp is np and z.size * z.shape[1] <= PRODUCT:
-        return _few_classes(z, at, w, a, gamma, each, slope)
+        return _few_classes(z, at, w, a, gamma, slope)
     p = _exp(z)
     _put(p, at, 0.0)
     rest = _sums(p) + xp.finfo(z.dtype).tiny
@@ -115,8 +119,7 @@ def classes(z, w, a, gamma, each, slope, out=None):
     factor = _power(q, gamma)
     factor *= _like(w, z)
     factor *= a
-    losses = factor * ce
-    losses = _sums(losses) if each else losses.sum()
+    losses = _sums(factor * ce)
     if not slope:
         return losses, None
     # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
@@ -132,7 +135,7 @@ def classes(z, w, a, gamma, each, slope, out=None):
     return losses, slopes
 
 
-def _few_classes(z, at, w, a, gamma, each, slope):
+def _few_classes(z, at, w, a, gamma, slope):
     """`classes`, with the sums over all classes but one as they are."""
     p = np.exp(z)
     rest = _others(p) + np.finfo(z.dtype).tiny
@@ -143,8 +146,7 @@ def _few_classes(z, at, w, a, gamma, each, slope):
     factor = _power(q, gamma)
     factor *= _like(w, z)
     factor *= a
-    losses = factor * ce
-    losses = _sums(losses) if each else losses.sum()
+    losses = _sums(factor * ce)
     if not slope:
         return losses, None
     fall = _fall(Truth(ce, p, q, factor), gamma)
@@ -188,11 +190,6 @@ def _exp(x, out=None):
 def _power(q, gamma):
     """q^γ; NumPy is slow to see that a square is one."""
     return q * q if gamma == 2 else q**gamma
-
-
-def _loss(truth, each):
-    losses = truth.factor * truth.ce
-    return losses if each else losses.sum()
 
 
 def _fall(truth, gamma):
@@ -250,10 +247,6 @@ def _take(values, at):
 
 def _put(values, at, new):
     array(values).put(at, new)
-
-
-def _near(sums):
-    return NEAR[0] <= sums.min() and sums.max() <= NEAR[1]
 
 
 def _library(values):
