@@ -23,6 +23,9 @@ NEAR = 40.0
 PRODUCT = 2**18
 """Multiplications that a product of matrices does on one thread."""
 
+FEW = 2**12
+"""Examples for whose own numbers NumPy is quicker, beside tensors too."""
+
 LOG2_E = math.log2(math.e)
 
 
@@ -70,21 +73,22 @@ def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
 
     Tensors are shifted, so that the true logit is 0, only where they must.
     """
-    t, weight = array(t), array(weight)
+    if math.prod(t.shape) <= FEW:
+        t, weight = array(t), array(weight)
     if ignored is not None:
         kept = t != ignored
-        t, weight = t * kept, kept * weight
+        t, weight = t * kept, _like(kept, z) * weight
     at = _places(t, z.shape)
     own = _take(z, at)
-    shift = shift or _library(z) is np or np.abs(own).max() > NEAR
+    shift = shift or _library(z) is np or not _within(own, -NEAR, NEAR)
     m = z - _beside(own, z) if shift else z
     e = _exp(m, out=out)
     own = _take(e, at)
-    _put(e, at, 0.0)
-    total = _sums(e)
+    _put(e, at, 0 * own)
+    total = _sums(e, at)
     if shift:
-        total += np.finfo(total.dtype).tiny
-    elif np.abs(np.log(total)).max() > NEAR:
+        total += _tiny(total)
+    elif not _within(total, math.exp(-NEAR), math.exp(NEAR)):
         return softmax(z, t, weight, None, gamma, slope, out, shift=True)
     truth = _truth(total / own, gamma, weight)
     losses = truth.factor * truth.ce
@@ -103,23 +107,25 @@ def classes(z, w, a, gamma, slope, out=None):
     likeliest class, whose own part would take all digits.
     """
     xp = _library(z)
-    at = _places(array(z).argmax(1), z.shape)
+    at = _places(_likeliest(z), z.shape)
     z = z - _beside(_take(z, at), z)
     if xp is np and z.size * z.shape[1] <= PRODUCT:
         return _few_classes(z, at, w, a, gamma, slope)
     p = _exp(z)
-    _put(p, at, 0.0)
-    rest = _sums(p) + xp.finfo(z.dtype).tiny
+    _put(p, at, 0 * _take(p, at))
+    rest = _sums(p, at)
+    rest += _tiny(rest)
     share = 1 / (rest + 1)
     p *= _beside(share, p)
     _put(p, at, share)
     q = 1 - p
     _put(q, at, rest * share)
-    ce = xp.subtract(_beside(np.log1p(rest), z), z, out=z)
+    ce = _beside(_library(rest).log1p(rest), z)
+    ce = xp.subtract(ce, z, out=z)
     factor = _power(q, gamma)
     factor *= _like(w, z)
     factor *= a
-    losses = _sums(factor * ce)
+    losses = _sums(factor * ce, at)
     if not slope:
         return losses, None
     # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
@@ -127,8 +133,8 @@ def classes(z, w, a, gamma, slope, out=None):
     s = _fall(Truth(ce, p, q, factor), gamma)
     s /= q
     own = _take(s, at)
-    _put(s, at, 0.0)
-    lower = _sums(s)
+    _put(s, at, 0 * own)
+    lower = _sums(s, at)
     p *= _beside(lower + own, p)
     slopes = xp.subtract(p, s, out=out)
     _put(slopes, at, share * (lower - rest * own))
@@ -138,7 +144,7 @@ def classes(z, w, a, gamma, slope, out=None):
 def _few_classes(z, at, w, a, gamma, slope):
     """`classes`, with the sums over all classes but one as they are."""
     p = np.exp(z)
-    rest = _others(p) + np.finfo(z.dtype).tiny
+    rest = _others(p) + _tiny(p)
     ce = np.log1p(rest.take(at))[:, None] - z
     total = p + rest
     p /= total
@@ -146,7 +152,7 @@ def _few_classes(z, at, w, a, gamma, slope):
     factor = _power(q, gamma)
     factor *= _like(w, z)
     factor *= a
-    losses = _sums(factor * ce)
+    losses = _sums(factor * ce, at)
     if not slope:
         return losses, None
     fall = _fall(Truth(ce, p, q, factor), gamma)
@@ -215,10 +221,43 @@ def array(value):
     return value.numpy(force=True)
 
 
-def _sums(values):
-    """Sums over the classes, as an array."""
+def _likeliest(z):
+    """The class of the highest logit, which NumPy finds several times as
+    fast."""
+    found = array(z).argmax(1)
+    few = found.size <= FEW or not isinstance(z, torch.Tensor)
+    return found if few else torch.from_numpy(found)
+
+
+def _places(t, shape):
+    """Where the true classes stand, of logits one by one."""
+    xp = _library(t)
+    n, count, *others = shape
+    if not others:
+        return t + xp.arange(0, n * count, count)
+    (r,) = others
+    corners = xp.arange(0, n * count * r, count * r)[:, None]
+    return t * r + (corners + xp.arange(r))
+
+
+def _take(values, at):
+    if isinstance(at, torch.Tensor):
+        return values.take(at)
+    return array(values).take(at)
+
+
+def _put(values, at, new):
+    if isinstance(at, torch.Tensor):
+        values.put_(at, new)
+    else:
+        array(values).put(at, new)
+
+
+def _sums(values, at):
+    """Sums over the classes, of the kind of what is taken `at` places."""
     if isinstance(values, torch.Tensor):
-        return values.sum(1).numpy()
+        sums = values.sum(1)
+        return sums if isinstance(at, torch.Tensor) else array(sums)
     if len(values) > 64:
         return np.einsum("nc...->n...", values)
     return np.add.reduce(values, 1)
@@ -227,26 +266,20 @@ def _sums(values):
 def _beside(values, wide):
     """Values of the examples, beside what is of their classes."""
     if isinstance(wide, torch.Tensor):
-        values = torch.from_numpy(values)
+        values = torch.as_tensor(values)
     return values[:, None]
 
 
-def _places(t, shape):
-    """Where the true classes stand, of logits one by one."""
-    n, count, *others = shape
-    if not others:
-        return t + np.arange(0, n * count, count)
-    (r,) = others
-    corners = np.arange(0, n * count * r, count * r)[:, None]
-    return t * r + (corners + np.arange(r))
+def _within(values, low, high):
+    if isinstance(values, torch.Tensor):
+        least, most = torch.aminmax(values)
+    else:
+        least, most = values.min(), values.max()
+    return low <= least and most <= high
 
 
-def _take(values, at):
-    return array(values).take(at)
-
-
-def _put(values, at, new):
-    array(values).put(at, new)
+def _tiny(values):
+    return _library(values).finfo(values.dtype).tiny
 
 
 def _library(values):
