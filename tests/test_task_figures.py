@@ -170,12 +170,12 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         ours = took[where, task, shape, "ours"]
         return took[where, task, shape, loss] / ours
 
-    assert 7.3 < ratio("2 threads", (10**7,), "usual") < 8
-    assert 1.8 < ratio("2 threads", (10**6,), "usual") < 2
+    assert 7 < ratio("2 threads", (10**7,), "usual") < 8
+    assert 1.9 < ratio("2 threads", (10**6,), "usual") < 2.2
     for size in (1, 16, 10**3, 10**4):
-        assert 1.125 < ratio("2 threads", (size,), "usual") < 1.345
+        assert 1.245 < ratio("2 threads", (size,), "usual") < 1.475
     for shape in ((10**5, 10), (10**6, 10)):
-        assert 6 < ratio("2 threads", shape, "usual", "softmax") < 9
+        assert 5 < ratio("2 threads", shape, "usual", "softmax") < 7.5
     behind = {
         (task, shape, round(time / took[where, task, shape, "ours"], 2))
         for (where, task, shape, loss), time in took.items()
@@ -183,8 +183,9 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         if time < took[where, task, shape, "ours"]
     }
     assert behind == {
-        ("softmax", (256, 1000), 0.95),
-        ("softmax", (8, 32_000), 0.98),
+        ("softmax", (32, 10), 0.99),
+        ("softmax", (4096, 80), 0.97),
+        ("softmax", (8, 32_000), 0.94),
     }
     for size in (10**3, 10**4, 10**5, 10**6, 10**7):
         ours, usual = (
