@@ -10,7 +10,7 @@ unless `slope`.
 """
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -167,7 +167,7 @@ def _others(values):
     return all_but_own @ values
 
 
-@cache
+@lru_cache(maxsize=8)
 def _all_but_own(count, dtype):
     return 1 - np.eye(count, dtype=dtype)
 
