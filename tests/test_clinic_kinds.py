@@ -661,9 +661,59 @@ def three_to_one(x, y):
     return (each[yes].sum() + hardest.sum()) / max(1, int(yes.sum()))
 
 
-@pytest.mark.parametrize("task", [B, L])
-def test_negatives_that_are_left_out_show_where_they_are_many(task):
-    assert examine(three_to_one, task=task, gamma=2).verdict == "unknown"
+def of_classes_three_to_one(z, t):
+    each, many = of_classes(z, t), 3 * max(1, int((t > 0).sum()))
+    hardest = each[t == 0].sort(descending=True).values[:many]
+    return (each[t > 0].sum() + hardest.sum()) / (t > 0).sum().clamp(min=1)
+
+
+def hardest(x, y):
+    """Only the harder half of a batch counts."""
+    each = (of_classes if x.ndim > y.ndim else lambda *b: sum(terms(*b)))(
+        x, y
+    )
+    return each.flatten().topk((each.numel() + 1) // 2).values.mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "detail"),
+    [
+        (three_to_one, B, "7 of 7, 4 of 10 count"),
+        (three_to_one, L, "21 of 21, 12 of 30 count"),
+        (of_classes_three_to_one, M, "7 of 7, 8 of 10 count"),
+        (hardest, B, "4 of 7, 5 of 10 count; another divisor: 4 for"),
+        (hardest, L, "11 of 21, 15 of 30 count"),
+        (hardest, M, "4 of 7, 5 of 10 count"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_the_hardest_examples_of_a_batch_may_count_alone(
+    loss, task, detail, told
+):
+    report = examine(loss, **{"task": task, "gamma": 2} if told else {})
+    assert report.names == ("hard example mining",), report
+    assert detail in report.headline or not told
+
+
+def easiest(x, y):
+    return -(-sum(terms(x, y))).topk((len(x) + 1) // 2).values.mean()
+
+
+def below_one_half(x, y):
+    return (sum(terms(x, y)) * (x * (2 * y - 1) < 0)).mean()
+
+
+@pytest.mark.parametrize("loss", [easiest, below_one_half])
+def test_other_examples_that_count_alone_are_not_the_hardest(loss):
+    assert not examine(loss, task=B).names
+
+
+def test_what_is_cut_off_is_not_left_out():
+    def loss(x, y):
+        return sum(terms(x.clamp(-2, 2), y)).sum() / (len(x) + 3)
+
+    names = "p_t clipped", "another divisor"
+    assert examine(loss, task=B, gamma=2, alpha=None).names == names
 
 
 def test_what_one_label_does_not_show_of_several_is_a_risk():
@@ -1117,8 +1167,8 @@ def test_a_number_of_classes_may_be_written_in_the_loss(sigmoids):
 @pytest.mark.parametrize(
     ("loss", "task", "why"),
     [
-        (lambda z, t: -z.log_softmax(1).mean(), M, "its targets change"),
-        (lambda x, y: x.sigmoid().square().mean(), B, "its targets change"),
+        (lambda z, t: -z.log_softmax(1).mean(), M, "its targets do not"),
+        (lambda x, y: x.sigmoid().square().mean(), B, "its targets do not"),
         (lambda x, y: of_classes(x[:, None], 0 * y.long()), B, "gradient is"),
     ],
 )
@@ -1262,11 +1312,6 @@ def with_dice(x, y):
     return sum(terms(x, y)).mean() + 1 - dice
 
 
-def hardest(x, y):
-    """Only the harder half of a batch counts."""
-    return sum(terms(x, y)).topk((len(x) + 1) // 2).values.mean()
-
-
 def floored(x, y):
     """Negatives' probabilities only are kept from 0."""
     p = x.sigmoid().clamp(min=1e-3)
@@ -1395,7 +1440,6 @@ def test_factors_may_be_divided_by_their_sum_before_a_mean(
         (constant, B),
         (by_class, M),
         (with_dice, B),
-        (hardest, B),
         (floored, B),
         (capped, B),
     ],

@@ -13,7 +13,7 @@ from .fit import as_written
 from .fit import fits as fits_of_singles
 from .model import Model
 from .names import REDUCTIONS, named, variants_of
-from .names.reduction import DIVIDED, SET_BY_THE_BATCH
+from .names.reduction import DIVIDED, HARDEST, SET_BY_THE_BATCH
 from .names.variant import FITTED, UNREDUCED
 from .said import numbers_of_classes
 from .subject import close
@@ -43,14 +43,14 @@ def _fits_of_a_batch(subject):
     whole = subject.batch, subject.answer
 
     def gap(model):
-        _, ours, theirs = _weights_in(model, *whole)
+        _, ours, theirs, _ = _weights_in(model, *whole)
         return (ours - theirs) / np.abs(theirs).max()
 
     for probability, detached in product(probabilities, (False, True)):
         table = np.ones(shape)
         draft = Model(probability, table=table, detached=detached)
         found = _with_gamma(subject, draft, gap)
-        table, ours, theirs = _weights_in(found, *whole)
+        table, ours, theirs, _ = _weights_in(found, *whole)
         if close(ours, theirs, 100 * subject.rtol):
             for many in (1, subject.batch[1].size):
                 yield replace(found, table=as_written(table * many))
@@ -184,54 +184,82 @@ def _before_averaging(subject, model):
 
 
 def _batch_by_batch(subject, fit):
-    """The model whose divisor, or whose weights, each batch sets anew."""
+    """The model whose divisor, or whose weights, each batch sets anew.
+
+    Of all its examples, or of the hardest. Weights but for a divisor are
+    whole: as α and 1 − α, or else 1 for each.
+    """
     if not subject.is_number or fit.order:
         return []
     batches = [*zip(subject.batches, subject.answers, strict=True)][:2]
-    found = []
+    found, counts = [], []
     for batch in batches:
-        table, ours, theirs = _weights_in(fit, *batch)
+        table, ours, theirs, counted = _weights_in(fit, *batch)
         if not (table.any() and close(ours, theirs, 100 * subject.rtol)):
             return []
-        found.append(table)
-    shares = [table / table.sum() for table in found]
+        seen = np.abs(table) > 1e-9 * np.abs(table).max()
+        scale = table[seen].sum() / fit.table[seen].sum()
+        unseen = 0 if counted.all() else scale * fit.table
+        found.append(np.where(seen, table, unseen))
+        counts.append(counted)
+    first, other = shares = [table / table.sum() for table in found]
     targets = [batch[1] for batch in subject.batches[:2]]
-    if not close(*shares, subject.rtol * 1000):
-        told = [
-            f"{tuple(own.ravel().round(4).tolist())} for "
-            f"{np.unique(y, return_counts=True)[1].tolist()} of each"
-            for own, y in zip(shares, targets, strict=True)
-        ]
-        average = replace(SET_BY_THE_BATCH, detail=" and ".join(told))
-        return [replace(fit, reduction=average, table=np.ones_like(found[0]))]
-    total = found[0].sum(0)  # whole: as α and 1 − α, or else 1 for each
-    some = np.abs(total) > 1e-9 * np.abs(total).max()
-    whole = np.where(some, found[0] / np.where(some, total, 1), 0)
-    if np.ptp(whole) < 1e-6:
-        whole = np.ones_like(whole)
-    divisors = [float(whole.sum() / table.sum()) for table in found]
+    whole, average = np.ones_like(first), SET_BY_THE_BATCH
     told = [
-        f"{divisor:.4g} for {int((y > 0).sum())} positives of {y.size}"
-        for divisor, y in zip(divisors, targets, strict=True)
+        f"{tuple(own.ravel().round(4).tolist())} for "
+        f"{np.unique(y, return_counts=True)[1].tolist()} of each"
+        for own, y in zip(shares, targets, strict=True)
     ]
-
-    def divided(elements, *rest):
-        return elements.sum() / divisors[0]
-
-    average = replace(DIVIDED, detail=", ".join(told), rule=divided)
+    if close(first, other, subject.rtol * 1000):
+        average, parts = DIVIDED, np.nan_to_num(first / first.sum(0))
+        whole = parts if np.ptp(parts) > 1e-6 else whole
+        divisors = [whole.sum() / table.sum() for table in found]
+        average = replace(average, rule=partial(_over, divisor=divisors[0]))
+        told = [
+            f"{divisor:.4g} for {int((y > 0).sum())} positives of {y.size}"
+            for divisor, y in zip(divisors, targets, strict=True)
+        ]
+    average = replace(average, detail=", ".join(told))
+    if not all(counted.all() for counted in counts):
+        if subject.alone is None or not subject.alone.value.all():
+            return []  # what is left out costs nothing alone
+        kept = ", ".join(f"{int(c.sum())} of {c.numel()}" for c in counts)
+        told = f"{kept} count; {average.name}: {average.detail}"
+        average = replace(HARDEST, rule=average.rule, detail=told)
     return [replace(fit, reduction=average, table=whole)]
+
+
+def _over(elements, *rest, divisor):
+    return elements.sum() / divisor
 
 
 def _weights_in(fit, batch, answer):
     """The weights of labels in a batch's sum; what they give, and what is.
 
-    In the shape of the fit's table; 0 for labels that the batch lacks.
+    In the shape of the fit's table; 0 for labels of which none counts. Last
+    comes what does: of each label the hardest, but those without gradient.
     """
     logits, targets = map(torch.tensor, batch)
     leaf = logits.requires_grad_()
+    plain = replace(fit, reduction="sum").loss()(leaf, targets)
+    (slope,) = torch.autograd.grad(plain, leaf)
+    moved, may = torch.tensor(answer.gradient) != 0, slope != 0
+    if moved.shape != targets.shape:
+        moved, may = moved.any(1), may.any(1)
+    counted = moved | ~may
     table = torch.ones(fit.table.shape, dtype=leaf.dtype)
     table.requires_grad_()
-    summed = replace(fit, table=table, reduction="sum")
+
+    def hardest(elements, *rest):
+        each = elements.reshape(*targets.shape, -1).sum(-1)
+        return sum(
+            each[targets == y].topk(int(counted[targets == y].sum()))[0].sum()
+            for y in targets.unique()
+        )
+
+    summed = replace(
+        fit, table=table, reduction=replace(HARDEST, rule=hardest)
+    )
     whole = summed.loss()(leaf, targets)
     (sums,) = torch.autograd.grad(whole, table, create_graph=True)
     slopes = torch.stack(
@@ -244,7 +272,7 @@ def _weights_in(fit, batch, answer):
     theirs = np.append(answer.value, answer.gradient)
     ours, theirs = map(_or_zero, (ours, theirs))
     found = np.linalg.lstsq(ours.T, theirs, rcond=None)[0]
-    return found.reshape(fit.table.shape), found @ ours, theirs
+    return found.reshape(fit.table.shape), found @ ours, theirs, counted
 
 
 _or_zero = partial(np.nan_to_num, posinf=0.0, neginf=0.0)

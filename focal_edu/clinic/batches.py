@@ -43,13 +43,15 @@ class Labels:
     def usual(self, rng, examples=None, easy=False):
         """Return logits of ordinary size, and targets with every label.
 
-        Of a number of `examples` that is given few are positive. All
-        examples of an easy batch are right: p_t is above one half.
+        Of a number of `examples` that is given few are positive, or of
+        another class than the first. All examples of an easy batch are
+        right: p_t is above one half.
         """
         classes = self.classes
         n = examples or classes + 4
         if self.task == "multi-class":
-            more = rng.choice(self.known, size=n - len(self.known))
+            some = self.known[:1] if examples else self.known
+            more = rng.choice(some, size=n - len(self.known))
             targets = rng.permutation(np.append(self.known, more))
             logits = rng.normal(0, 1.5, (n, classes)).clip(-4, 4)
             if easy:

@@ -132,3 +132,12 @@ SET_BY_THE_BATCH = Variant(
     "fixed α does that",
     rule=mean,
 )
+HARDEST = Variant(
+    "hard example mining",
+    "reduction",
+    "of each label only the examples with the largest losses count",
+    "easy examples have no gradient, as focusing gives them next to none; "
+    "how many count is another number to tune",
+    seen="SSD, arXiv:1512.02325: three negatives a positive",
+    relative=True,
+)
