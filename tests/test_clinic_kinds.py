@@ -1361,6 +1361,29 @@ def test_another_divisor_is_told_as_it_is(loss, detail):
     assert report.names == ("another divisor",) and detail in str(report)
 
 
+def sums_of_classes(z, t):
+    hot = F.one_hot(t, z.shape[1]).to(z)
+    return (of_classes(z, t)[:, None] * hot).sum(0).mean()
+
+
+def of_seven(x, y, labels=torch.sum):
+    """Of one size of batch, so that it must be read off whole ones."""
+    return labels(sum(terms(x, y)).reshape(7, -1), 1).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (sums_of_classes, M, ("mean over classes, summed over examples",)),
+        (of_seven, L, ("mean over examples, summed over labels",)),
+        (partial(of_seven, labels=torch.mean), L, ()),
+        (of_seven, B, ()),
+    ],
+)
+def test_a_mean_is_told_from_a_constant(loss, task, names):
+    assert examine(loss, task=task, gamma=2, alpha=None).names == names
+
+
 def test_labels_over_their_positives_are_named_where_these_may_lack():
     report = examine(lone_positives, task=L, gamma=2, alpha=None)
     assert report.claims.reduction == "mean_positive", report

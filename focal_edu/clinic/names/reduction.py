@@ -58,6 +58,12 @@ def over_positives_and_one(elements, weights, truth, batch, factor):
 
 
 @variant(
+    "mean over classes, summed over examples",
+    "the sum divided by C, not by N",
+    "the loss and its gradient grow with the batch",
+    tasks=CLASSES,
+)
+@variant(
     "mean over labels, summed over examples",
     "the sum divided by C, not by N · C",
     "the loss and its gradient grow with the batch",
