@@ -47,8 +47,7 @@ def _fits_of_a_batch(subject):
         return (ours - theirs) / np.abs(theirs).max()
 
     for probability, detached in product(probabilities, (False, True)):
-        table = np.ones(shape)
-        draft = Model(probability, table=table, detached=detached)
+        draft = Model(probability, table=np.ones(shape), detached=detached)
         found = _with_gamma(subject, draft, gap)
         table, ours, theirs, _ = _weights_in(found, *whole)
         if close(ours, theirs, 100 * subject.rtol):
@@ -203,7 +202,7 @@ def _batch_by_batch(subject, fit):
         found.append(np.where(seen, table, unseen))
         counts.append(counted)
     first, other = shares = [table / table.sum() for table in found]
-    targets = [batch[1] for batch in subject.batches[:2]]
+    targets = [batch[1] for batch, _ in batches]
     whole, average = np.ones_like(first), SET_BY_THE_BATCH
     told = [
         f"{tuple(own.ravel().round(4).tolist())} for "
@@ -262,13 +261,10 @@ def _weights_in(fit, batch, answer):
     )
     whole = summed.loss()(leaf, targets)
     (sums,) = torch.autograd.grad(whole, table, create_graph=True)
-    slopes = torch.stack(
-        [
-            torch.autograd.grad(part, leaf, retain_graph=True)[0].ravel()
-            for part in sums.ravel()
-        ]
-    )
-    ours = np.column_stack([sums.detach().numpy().ravel(), slopes.numpy()])
+    sums = sums.ravel()
+    each = torch.eye(len(sums), dtype=leaf.dtype)
+    slopes = torch.autograd.grad(sums, leaf, each, is_grads_batched=True)[0]
+    ours = np.column_stack([sums.detach(), slopes.flatten(1)])
     theirs = np.append(answer.value, answer.gradient)
     ours, theirs = map(_or_zero, (ours, theirs))
     found = np.linalg.lstsq(ours.T, theirs, rcond=None)[0]
