@@ -166,7 +166,7 @@ def _piece(work, again, values, up, small, out=None):
     slopes, total = _tensor(slopes), losses.sum()
     if again and not math.isfinite(total):
         losses = _tensor(losses)
-        _work_beyond(again, values, losses, slopes)
+        _work_beyond(work, again, values, losses, slopes)
         total = losses.sum()
     if slopes is not None:
         if up is not None:
@@ -176,27 +176,40 @@ def _piece(work, again, values, up, small, out=None):
     return losses, slopes, total
 
 
-def _work_beyond(again, values, losses, slopes):
-    """Work by the pairs, in place, what the odds could not."""
-    at = ~losses.isfinite()
+def _work_beyond(work, again, values, losses, slopes):
+    """Work alone, in place, what the odds could not: with the range of
+    float64, and if that is not enough by the pairs."""
 
-    def chosen(value):
-        if not isinstance(value, torch.Tensor) or not value.ndim:
-            return value
-        if value.ndim > at.ndim:
-            return value.movedim(1, -1)[at]
-        return value.expand(at.shape)[at]
+    def by_odds(x, *others):
+        with np.errstate(all="ignore"):
+            found = work(*map(odds.array, (x.double(), *others)))
+        return map(_tensor, found)
 
-    x, *others = map(chosen, values)
-    x = x.to(losses.dtype)
-    with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
-        if slopes is None:
-            losses[at] = again(x, *others)
+    def by_pairs(x, *others):
+        with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
+            if slopes is None:
+                return again(x, *others), None
+            return pairs.with_slope(again, None, x, *others)
+
+    def beside(value):
+        """What belongs to each loss, at the same place."""
+        if value.ndim > losses.ndim:
+            return value.movedim(1, -1)
+        return value.expand(losses.shape)
+
+    for way in (by_odds, by_pairs):
+        at = ~losses.isfinite()
+        if not at.any():
             return
-        found, along = pairs.with_slope(again, None, x, *others)
-        losses[at] = found
-        wide = slopes.ndim > at.ndim
-        (slopes.movedim(1, -1) if wide else slopes)[at] = along
+        at = at.nonzero(as_tuple=True) if at.ndim else at
+        x, *others = (
+            beside(v)[at] if isinstance(v, torch.Tensor) else v
+            for v in values
+        )
+        found, along = way(x.to(losses.dtype), *others)
+        losses[at] = found.to(losses.dtype)
+        if slopes is not None:
+            beside(slopes)[at] = along.to(slopes.dtype)
 
 
 def _tensor(values):
