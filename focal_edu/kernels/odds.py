@@ -101,16 +101,40 @@ def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
 
 
 def classes(z, w, a, gamma, slope, out=None):
-    """a Σ_k w_k f(m_k), every class against all others, right at any logit.
+    """a Σ_k w_k f(m_k), every class against all others; at any logit."""
+    xp = _library(z)
+    at = _places(_likeliest(z), z.shape)
+    z = z - _beside(_take(z, at), z)
+    few = xp is np and z.size * z.shape[1] <= PRODUCT
+    ce, p, q = _few_classes(z, at) if few else _many_classes(z, at)
+    factor = _power(q, gamma)
+    factor *= _like(w, z)
+    factor *= a
+    losses = _sums(factor * ce, at)
+    if not slope:
+        return losses, None
+    fall = _fall(Truth(ce, p, q, factor), gamma)
+    if few:
+        return losses, p * _others(fall / q) - fall
+    # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
+    # for the likeliest class, where p_k is near 1
+    s = fall
+    s /= q
+    own, own_p, own_q = (_take(values, at) for values in (s, p, q))
+    _put(s, at, 0 * own)
+    lower = _sums(s, at)
+    p *= _beside(lower + own, p)
+    slopes = xp.subtract(p, s, out=out)
+    _put(slopes, at, own_p * lower - own_q * own)
+    return losses, slopes
+
+
+def _many_classes(z, at):
+    """ce, p and q of every class against the others, z of the likeliest 0.
 
     A sum over all classes but one is a difference of sums, but for the
     likeliest class, whose own part would take all digits.
     """
-    xp = _library(z)
-    at = _places(_likeliest(z), z.shape)
-    z = z - _beside(_take(z, at), z)
-    if xp is np and z.size * z.shape[1] <= PRODUCT:
-        return _few_classes(z, at, w, a, gamma, slope)
     p = _exp(z)
     _put(p, at, 0 * _take(p, at))
     rest = _sums(p, at)
@@ -121,42 +145,17 @@ def classes(z, w, a, gamma, slope, out=None):
     q = 1 - p
     _put(q, at, rest * share)
     ce = _beside(_library(rest).log1p(rest), z)
-    ce = xp.subtract(ce, z, out=z)
-    factor = _power(q, gamma)
-    factor *= _like(w, z)
-    factor *= a
-    losses = _sums(factor * ce, at)
-    if not slope:
-        return losses, None
-    # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
-    # for the likeliest class, where p_k is near 1
-    s = _fall(Truth(ce, p, q, factor), gamma)
-    s /= q
-    own = _take(s, at)
-    _put(s, at, 0 * own)
-    lower = _sums(s, at)
-    p *= _beside(lower + own, p)
-    slopes = xp.subtract(p, s, out=out)
-    _put(slopes, at, share * (lower - rest * own))
-    return losses, slopes
+    return _library(z).subtract(ce, z, out=z), p, q
 
 
-def _few_classes(z, at, w, a, gamma, slope):
-    """`classes`, with the sums over all classes but one as they are."""
+def _few_classes(z, at):
+    """As `_many_classes`, with the sums over all but one as they are."""
     p = np.exp(z)
     rest = _others(p) + _tiny(p)
     ce = np.log1p(rest.take(at))[:, None] - z
     total = p + rest
     p /= total
-    q = rest / total
-    factor = _power(q, gamma)
-    factor *= _like(w, z)
-    factor *= a
-    losses = _sums(factor * ce, at)
-    if not slope:
-        return losses, None
-    fall = _fall(Truth(ce, p, q, factor), gamma)
-    return losses, p * _others(fall / q) - fall
+    return ce, p, rest / total
 
 
 def _others(values):
