@@ -2,7 +2,7 @@
 
 They say all that is wanted of it, p = 1/(1 + e^n) and q = e^n p, at half
 the price, so long as e^n stays in its range. Where it does not, the loss is
-not finite, and the `pairs` must work it.
+not finite, and must be worked in float64, or by the `pairs`.
 
 The same lines work tensors and NumPy's arrays: `xp` is torch or NumPy. Each
 function returns the losses, and their slope along the logits, or None
