@@ -348,9 +348,9 @@ prior_positive = Choice(
 )
 
 
-detector_loss = Fault(
+batch_loss = Fault(
     {
-        "def detector_loss(x, y, gamma=2, alpha=0.25):": (
+        "def batch_loss(x, y, gamma=2, alpha=0.25):": (
             "gamma = 2 with alpha = 0.25 is the paper's best pair."
         ),
         "    p = 1 / (1 + np.exp(-x))": (

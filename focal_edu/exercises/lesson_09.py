@@ -56,11 +56,11 @@ survivor = Choice(
             "On a correct example exp(-ce) rounds to 1; what is left is a "
             "power of 0, whose derivative may be infinite."
         ),
+        "from_logs": RIGHT,
         "ce_and_sigmoid": (
             "The cross entropy is sound, but p_t rounds to 1 on correct "
             "examples, and the power of 0 may have an infinite derivative."
         ),
-        "from_logs": RIGHT,
     },
     hints=(
         "A number near 1 has no room for what distinguishes it from 1; which "
@@ -68,7 +68,7 @@ survivor = Choice(
         "Look for the form in which no probability and no power occurs.",
     ),
     why="p near 1 rounds to 1 and near 0 to 0, and what is lost cannot come "
-    "back. The last form makes no p: it goes from logit to logarithm. It "
+    "back. `from_logs` makes no p: it goes from logit to logarithm. It "
     "takes an exponential where the others take a power.",
 )
 
