@@ -12,6 +12,7 @@ import json
 import math
 import shutil
 import time
+import timeit
 from functools import partial
 from importlib import import_module, metadata, resources
 from random import Random
@@ -142,6 +143,13 @@ def batch_for(task, shape, *, device="cpu", dtype=torch.float32):
     return logits.to(device, dtype), targets.to(device)
 
 
+def copy_speed(elements, repeat=9):
+    """Return how many bytes a second a copy of float32 moves, at best."""
+    source, copy = torch.ones(2, elements)
+    took = timeit.repeat(lambda: copy.copy_(source), number=1, repeat=repeat)
+    return 2 * source.nbytes / min(took)
+
+
 def saved_bytes(loss, *arguments):
     """Return the bytes that `loss` saves for backward, arguments aside."""
     sizes = {tensor.untyped_storage().data_ptr(): 0 for tensor in arguments}
@@ -159,44 +167,45 @@ def saved_bytes(loss, *arguments):
 def passes(loss, *arguments):
     """Return how many passes `loss` makes, and the bytes that they move.
 
-    A pass is an operation, forward or backward, that reads or writes a
-    tensor of the size of the first argument. Views and what happens in
-    place do not count, nor what an operation does inside. NaN where this
+    A pass is an operation, forward or backward, that reads or writes as
+    many numbers as the first argument holds; one on a part of them counts
+    for that part. Views and new tensors without content do not count, nor
+    what an operation does inside, nor what NumPy does. NaN where this
     PyTorch does not let its operations be watched.
     """
     try:
-        watch = _watch(arguments[0].numel())
+        watch = _watch()
     except ImportError:
         return math.nan, math.nan
+    x = arguments[0].detach().requires_grad_()  # no gradient to add to
     with watch:
-        loss(*arguments).backward()
-    return watch.count, watch.moved
+        loss(x, *arguments[1:]).backward()
+    return round(watch.numbers / x.numel()), watch.moved
 
 
-def _watch(size):
+def _watch():
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Watch(TorchDispatchMode):
-        count = moved = 0
+        numbers = moved = 0
 
         def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
             made = operation(*args, **(kwargs or {}))
-            read = [v for v in args if isinstance(v, torch.Tensor)]
-            if isinstance(made, torch.Tensor) and _is_new(made, read):
-                used = (made, *read)
-                if any(tensor.numel() == size for tensor in used):
-                    self.count += 1
-                    self.moved += sum(
-                        t.untyped_storage().nbytes() for t in used
-                    )
+            name = operation.name()
+            idle = operation.is_view or "empty" in name
+            if isinstance(made, torch.Tensor) and not idle:
+                used = [v for v in args if isinstance(v, torch.Tensor)]
+                used = [made] if "::new_" in name else [made, *used]
+                self.numbers += max(tensor.numel() for tensor in used)
+                self.moved += sum(map(_bytes, used))
             return made
 
     return Watch()
 
 
-def _is_new(made, read):
-    places = [t.untyped_storage().data_ptr() for t in (made, *read)]
-    return places[0] not in places[1:]
+def _bytes(tensor):
+    """Of what is in memory: of an expanded number that alone."""
+    return min(tensor.nbytes, tensor.untyped_storage().nbytes())
 
 
 def table(rows):

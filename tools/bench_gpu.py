@@ -175,8 +175,21 @@ def threads(seconds, keep, deadline):
                 for row in benchmark.measure(
                     task, losses, *batch, seconds=seconds, rounds=3
                 ):
-                    where = f"{count} thread" + "s" * (count > 1)
-                    keep(row._replace(where=where)._asdict())
+                    keep(row._replace(where=_threads(count))._asdict())
+
+
+def copies(keep):
+    """What a copy moves on the CPU, in its cache and beyond it."""
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        for elements in (10**6, 10**7):
+            speed = benchmark.copy_speed(elements, 100)
+            row = {"where": _threads(count), "elements": elements}
+            keep(row | {"gigabytes_a_second": round(speed / 1e9, 1)})
+
+
+def _threads(count):
+    return f"{count} thread" + "s" * (count > 1)
 
 
 def _microseconds(run):
@@ -227,6 +240,7 @@ def main():
         ("detector", True, detector),
         ("numerics", True, numerics),
         ("threads", False, lambda: threads(0.3, rows("threads"), end)),
+        ("copies", False, lambda: copies(rows("copies"))),
     ]
     for name, needs_card, step in steps:
         before = time.time()
