@@ -102,60 +102,32 @@ def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
 
 def classes(z, w, a, gamma, slope, out=None):
     """a Σ_k w_k f(m_k), every class against all others; at any logit."""
-    xp = _library(z)
-    at = _places(_likeliest(z), z.shape)
-    z = z - _beside(_take(z, at), z)
-    few = xp is np and z.size * z.shape[1] <= PRODUCT
-    ce, p, q = _few_classes(z, at) if few else _many_classes(z, at)
+    if _library(z) is np and z.size * z.shape[1] <= PRODUCT:
+        return _few_classes(z, w, a, gamma, slope)
+    return _many_classes(z, w, a, gamma, slope, out)
+
+
+def _few_classes(z, w, a, gamma, slope):
+    """Every class by its odds: the sum of all others, over its own part."""
+    z = z - np.maximum.reduce(z, 1, keepdims=True)
+    p = np.exp(z)
+    q = _others(p)
+    q += _tiny(q)
+    ce = np.log1p(np.minimum.reduce(q, 1, keepdims=True)) - z
+    total = p + q
+    p /= total
+    q /= total
     factor = _power(q, gamma)
     factor *= _like(w, z)
     factor *= a
-    losses = _sums(factor * ce, at)
+    losses = np.add.reduce(factor * ce, 1)
     if not slope:
         return losses, None
     fall = _fall(Truth(ce, p, q, factor), gamma)
-    if few:
-        return losses, p * _others(fall / q) - fall
-    # the slopes are p_k Σ_j s_j − s_k, s = fall / q; p_k Σ_j≠k s_j − q_k s_k
-    # for the likeliest class, where p_k is near 1
-    s = fall
-    s /= q
-    own, own_p, own_q = (_take(values, at) for values in (s, p, q))
-    _put(s, at, 0 * own)
-    lower = _sums(s, at)
-    p *= _beside(lower + own, p)
-    slopes = xp.subtract(p, s, out=out)
-    _put(slopes, at, own_p * lower - own_q * own)
-    return losses, slopes
-
-
-def _many_classes(z, at):
-    """ce, p and q of every class against the others, z of the likeliest 0.
-
-    A sum over all classes but one is a difference of sums, but for the
-    likeliest class, whose own part would take all digits.
-    """
-    p = _exp(z)
-    _put(p, at, 0 * _take(p, at))
-    rest = _sums(p, at)
-    rest += _tiny(rest)
-    share = 1 / (rest + 1)
-    p *= _beside(share, p)
-    _put(p, at, share)
-    q = 1 - p
-    _put(q, at, rest * share)
-    ce = _beside(_library(rest).log1p(rest), z)
-    return _library(z).subtract(ce, z, out=z), p, q
-
-
-def _few_classes(z, at):
-    """As `_many_classes`, with the sums over all but one as they are."""
-    p = np.exp(z)
-    rest = _others(p) + _tiny(p)
-    ce = np.log1p(rest.take(at))[:, None] - z
-    total = p + rest
-    p /= total
-    return ce, p, rest / total
+    q = np.divide(fall, q, out=q)
+    p *= _others(q)
+    p -= fall
+    return losses, p
 
 
 def _others(values):
@@ -169,6 +141,40 @@ def _others(values):
 @lru_cache(maxsize=8)
 def _all_but_own(count, dtype):
     return 1 - np.eye(count, dtype=dtype)
+
+
+def _many_classes(z, w, a, gamma, slope, out):
+    """The likeliest class by its odds, and every other by its p.
+
+    That p is no more than 1/2, so that 1 − p keeps its digits.
+    """
+    at = _places(_likeliest(z), z.shape)
+    z, w = z - _beside(_take(z, at), z), _like(w, z)
+    p = _exp(z)
+    none = 0 * _take(p, at)
+    _put(p, at, none)
+    odds = _sums(p, at)
+    odds += _tiny(odds)
+    top = _truth(odds, gamma, a * _like(_take(w, at), odds))
+    p *= _beside(top.p, p)
+    q = 1 - p
+    ce = _library(z).subtract(_beside(top.ce, z), z, out=z)
+    h = w * (q if gamma == 2 else q ** (gamma - 1))  # the factor over q
+    _put(h, at, none)
+    losses = h * q
+    losses *= ce
+    losses = top.factor * top.ce + a * _sums(losses, at)
+    if not slope:
+        return losses, None
+    # along z_k the slope is s_k − p_k Σ_j s_j, where s_j is FL′ / q_j
+    s = _plus_product(q, p, ce, gamma, out=ce)
+    s = _product(s, h, -a, out=s)
+    rest = _sums(s, at)
+    fall = _fall(top, gamma)
+    less = _beside(fall / top.q - rest, p)  # minus that sum
+    slopes = _plus_product(s, p, less, 1, out=p if out is None else out)
+    _put(slopes, at, -top.p * rest - fall)
+    return losses, slopes
 
 
 def _truth(odds, gamma, weight):
@@ -200,15 +206,28 @@ def _power(q, gamma):
 def _fall(truth, gamma):
     """Minus the slope along the logit of the truth, in the place of ce."""
     ce, p, q, factor = truth
-    fall = ce
-    if isinstance(ce, torch.Tensor):
-        torch.addcmul(q, p, ce, value=gamma, out=fall)
-    else:
-        fall *= p
-        fall *= gamma
-        fall += q
+    fall = _plus_product(q, p, ce, gamma, out=ce)
     fall *= factor
     return fall
+
+
+def _plus_product(x, y, z, factor, out):
+    """x + factor y z."""
+    if isinstance(out, torch.Tensor):
+        return torch.addcmul(x, y, z, value=factor, out=out)
+    out = _product(y, z, factor, out)
+    out += x
+    return out
+
+
+def _product(y, z, factor, out):
+    """factor y z."""
+    if isinstance(out, torch.Tensor):
+        return _plus_product(out.new_zeros(()), y, z, factor, out)
+    out = np.multiply(y, z, out=out)
+    if factor != 1:
+        out *= factor
+    return out
 
 
 def array(value):
