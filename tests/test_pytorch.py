@@ -1,6 +1,9 @@
 """The PyTorch losses: values, derivatives, and what they equal."""
 
 import json
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -382,3 +385,28 @@ def test_a_logit_that_is_no_number_spoils_its_own_example_only():
     (gradient,) = torch.autograd.grad(loss.sum(), z)
     assert loss.isnan().tolist() == [i == 2 for i in range(6)]
     assert gradient.isfinite().all(1).tolist() == [i != 2 for i in range(6)]
+
+
+FAULTS = """
+from resource import RUSAGE_SELF, getrusage
+import torch
+from focal_edu.pytorch import sigmoid_focal_loss
+
+torch.set_num_threads(1)
+x, y = torch.zeros(2, 200_000)
+x.requires_grad_()
+found = []
+for _ in range(20):
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    x.grad = None
+    sigmoid_focal_loss(x, y).backward()
+    found.append(getrusage(RUSAGE_SELF).ru_minflt - before)
+print(sorted(found)[10])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
+def test_a_call_uses_the_memory_that_the_last_one_freed():
+    run = [sys.executable, "-c", FAULTS]
+    pages = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert int(pages.stdout) < 50  # an array of them has 196

@@ -6,7 +6,7 @@ to begin; a large one in pieces that stay in the cache.
 
 import math
 import sys
-from functools import partial
+from functools import cache, partial
 from itertools import repeat
 from time import perf_counter
 
@@ -130,6 +130,8 @@ def _as_rows(value, ndim):
 def _work(work, again, values, up, each, shape, cut, size):
     """The losses, which have a `shape`, or their sum; up × the slopes."""
     x = values[0]
+    if x.numel() > ALONE:
+        _keep_freed_memory()
     if 0 < x.numel() <= size:
         small = x.numel() <= SMALL and x.ndim > 0
         losses, slopes, total = _piece(work, again, values, up, small)
@@ -165,7 +167,6 @@ def _piece(work, again, values, up, small, out=None):
         losses, slopes = work(*own, out=out)
     slopes, total = _tensor(slopes), losses.sum()
     if again and not math.isfinite(total):
-        losses = _tensor(losses)
         _work_beyond(work, again, values, losses, slopes)
         total = losses.sum()
     if slopes is not None:
@@ -179,37 +180,58 @@ def _piece(work, again, values, up, small, out=None):
 def _work_beyond(work, again, values, losses, slopes):
     """Work alone, in place, what the odds could not: with the range of
     float64, and if that is not enough by the pairs."""
+    losses, slopes = odds.array(losses), odds.array(slopes)
 
     def by_odds(x, *others):
         with np.errstate(all="ignore"):
-            found = work(*map(odds.array, (x.double(), *others)))
-        return map(_tensor, found)
+            return work(x.astype(np.float64), *others)
 
-    def by_pairs(x, *others):
+    def by_pairs(*values):
+        x, *others = (
+            v if isinstance(v, float) else _tensor(v) for v in values
+        )
         with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
             if slopes is None:
                 return again(x, *others), None
             return pairs.with_slope(again, None, x, *others)
 
+    def some(at, *values):
+        return [v[at] if isinstance(v, np.ndarray) else v for v in values]
+
     def beside(value):
         """What belongs to each loss, at the same place."""
+        if not isinstance(value, (torch.Tensor, np.ndarray)):
+            return value
+        value = odds.array(value)
         if value.ndim > losses.ndim:
-            return value.movedim(1, -1)
-        return value.expand(losses.shape)
+            return np.moveaxis(value, 1, -1)
+        if value.shape == losses.shape:
+            return value
+        return np.broadcast_to(value, losses.shape)
 
-    for way in (by_odds, by_pairs):
-        at = ~losses.isfinite()
-        if not at.any():
-            return
-        at = at.nonzero(as_tuple=True) if at.ndim else at
-        x, *others = (
-            beside(v)[at] if isinstance(v, torch.Tensor) else v
-            for v in values
-        )
-        found, along = way(x.to(losses.dtype), *others)
-        losses[at] = found.to(losses.dtype)
+    at = ~np.isfinite(losses)
+    at = at.nonzero() if at.ndim else at
+    values = some(at, *map(beside, values))
+    found, along = by_odds(*values)
+    at_last = ~np.isfinite(found)
+    if at_last.any():
+        found[at_last], last = by_pairs(*some(at_last, *values))
         if slopes is not None:
-            beside(slopes)[at] = along.to(slopes.dtype)
+            along[at_last] = last
+    losses[at] = found
+    if slopes is not None:
+        beside(slopes)[at] = along
+
+
+@cache
+def _keep_freed_memory():
+    """Have what a call frees kept for the next one.
+
+    On Linux the C library gives freed memory back to the system, which must
+    clear each page of it anew, once it is twice the largest block that was
+    ever freed. So one is freed, once; none of it is used.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # from 32 on none counts
 
 
 def _tensor(values):
