@@ -162,23 +162,19 @@ def _before_averaging(subject, model):
     example, averaged and summed.
     """
     rows = map(torch.tensor, subject.labels.one_of_each(0.0))
-    rows = [*zip(*rows, strict=True)]
+    rows = [(x[None], y[None]) for x, y in zip(*rows, strict=True)]
     alone = {"order": None} if model.focused else {"gamma": 0.0}
     even = replace(model, table=np.ones_like(model.table), **alone)
     if not model.pairs:
         even = replace(even, probability=None)
+    whole = replace(even, order=None, reduction="sum")
     part, whole = (
-        [made(x[None], y[None]).sum().item() for x, y in rows]
-        for made in (
-            even.loss(),
-            replace(even, order=None, reduction="sum").loss(),
-        )
+        np.array([made(*row).sum().item() for row in rows])
+        for made in (even.loss(), whole.loss())
     )
-    left = np.array(part) / whole
-    if not model.pairs:
-        left = subject.labels.by_class(left)
-    else:
-        left = left.mean() if subject.task == "multi-class" else left[:, None]
+    left = part / whole
+    by_label = model.pairs and subject.task == "multi-class"
+    left = left.mean() if by_label else subject.table(left)
     return replace(model, table=model.table / left)
 
 
@@ -266,12 +262,12 @@ def _weights_in(fit, batch, answer):
     slopes = torch.autograd.grad(sums, leaf, each, is_grads_batched=True)[0]
     ours = np.column_stack([sums.detach(), slopes.flatten(1)])
     theirs = np.append(answer.value, answer.gradient)
-    ours, theirs = map(_or_zero, (ours, theirs))
+    ours, theirs = (
+        np.nan_to_num(array, posinf=0.0, neginf=0.0)
+        for array in (ours, theirs)
+    )
     found = np.linalg.lstsq(ours.T, theirs, rcond=None)[0]
     return found.reshape(fit.table.shape), found @ ours, theirs, counted
-
-
-_or_zero = partial(np.nan_to_num, posinf=0.0, neginf=0.0)
 
 
 def agrees(subject, model):

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
 from ..validate import show
 from .calls import Answer, Form, ask, ask_each
 from .model import Model
@@ -91,33 +89,18 @@ class Claims:
         """The answer of this focal loss to the batch: the truth."""
         return ask(self.loss, Form.of(self.task), *batch)
 
-    @property
-    def outputs(self):
-        """How many elements of the loss an example has."""
-        return self.classes if self.task == "multi-label" else 1
-
     def each(self, batch, **changes):
-        """The answer to each example; `changes` to what is claimed.
+        """The answer to each example, a batch of its own.
 
-        Of several labels it is the mean.
+        `changes` are to what is claimed.
         """
-        own = replace(self, reduction="none", **changes).ask(batch)
-        value = own.value.reshape(len(own.value), -1).sum(1)
-        return Answer(value / self.outputs, own.gradient / self.outputs)
-
-    def own(self, subject, batch, seen=None):
-        """What a subject gives each example, the average claimed undone.
-
-        `seen` is its answer to each, if it was asked already.
-        """
-        value = (seen or subject.each(batch)).value
-        if self.reduction == "mean":
-            return value
-        if self.reduction in ("none", "sum"):
-            return value / self.outputs
-        whole = ask_each(self.loss, subject.plain, *batch).value
-        whole = np.where(whole == 0, 1, whole)
-        return value * self.each(batch).value / whole
+        own, form = replace(self, **changes), Form.of(self.task)
+        if own.reduction not in ("none", "mean", "sum"):
+            return ask_each(own.loss, form, *batch)
+        answer = replace(own, reduction="none").ask(batch)
+        value = answer.value.reshape(len(answer.value), -1).sum(1)
+        many = batch[1][0].size if own.reduction == "mean" else 1
+        return Answer(value / many, answer.gradient / many)
 
     @property
     def broken_far_out(self):

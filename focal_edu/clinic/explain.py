@@ -104,7 +104,7 @@ def _as_claimed(subject, known):
         claims = _claims(subject, replace(known, reduction=reduction))
         pairs = [(subject.answer.value, claims.ask(subject.batch).value)]
         with suppress(Refusal):  # each, if it may be asked about alone
-            own = claims.own(subject, subject.batch)
+            own = subject.each(subject.batch).value
             pairs += [(own, claims.each(subject.batch).value)]
         if all(close(seen, true, 0.03) for seen, true in pairs):
             yield Explanation(subject, None, claims, ())

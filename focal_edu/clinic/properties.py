@@ -41,7 +41,7 @@ def one_example_is_a_batch(subject, claims):
 
 def never_above_cross_entropy(subject, claims):
     batch = subject.margins(-6, -3, -1, 0, 1, 3, 6)
-    own, ce = claims.own(subject, batch), claims.each(batch, gamma=0.0).value
+    own, ce = subject.each(batch).value, claims.each(batch, gamma=0.0).value
     above = own - ce * (1 + 10 * subject.rtol)
     i = np.argmax(above)
     seen = f"{own[i]:.3g} where cross entropy is {ce[i]:.3g}"
@@ -52,7 +52,7 @@ def ratio_is_the_modulating_factor(subject, claims):
     x_t = np.log(9), -np.log(9), 1.2, -0.7
     batch = subject.margins(*x_t)
     ce = claims.each(batch, gamma=0.0).value
-    ratio = _quotient(claims.own(subject, batch), ce)
+    ratio = _quotient(subject.each(batch).value, ce)
     true = _quotient(claims.each(batch).value, ce)
     worst = x_t[_furthest(ratio, true) * len(x_t) // len(ratio)]
     where = f" at p_t = {1 / (1 + np.exp(-worst)):.2g}, without weights"
@@ -66,10 +66,10 @@ def labels_are_alike(subject, claims):
     turned = -logits, 1 - targets
     if subject.task == "multi-class":
         turned = np.roll(logits, 1, 1), (targets + 1) % claims.classes
+    usual = claims.each(batch, alpha=None).value
     both = np.array(
         [
-            claims.each(b, alpha=None).value
-            * _quotient(claims.own(subject, b), claims.each(b).value)
+            usual * _quotient(subject.each(b).value, claims.each(b).value)
             for b in (batch, turned)
         ]
     )
@@ -88,7 +88,7 @@ def gradient_is_the_closed_form(subject, claims):
 def alpha_is_the_paper_s(subject, claims):
     batch, easier = subject.margins(0.0), subject.margins(1.5)
     measured, again = (
-        claims.own(subject, b) / claims.each(b, alpha=None).value
+        subject.each(b).value / claims.each(b, alpha=None).value
         for b in (batch, easier)
     )
     claimed = claims.each(batch).value / claims.each(batch, alpha=None).value
@@ -103,20 +103,19 @@ def alpha_is_the_paper_s(subject, claims):
 
 def average_is_the_one_claimed(subject, claims):
     batch, value = subject.batch, subject.answer.value
-    own, ideal = claims.own(subject, batch), claims.each(batch).value
+    own, ideal = subject.each(batch).value, claims.each(batch).value
     true = claims.ask(batch).value
     if value.shape != true.shape:
         return False, f"shape {value.shape}, not {true.shape}"
     if value.shape:
-        each = value.reshape(len(value), -1).sum(1)
-        return _agree(subject, each, subject.each(batch).value)
+        return _agree(subject, value.reshape(len(value), -1).sum(1), own)
     ratio = _quotient(own, ideal)
     ratio = ratio[np.isfinite(ratio)]
     even = close(ratio, np.full_like(ratio, ratio[:1]), 10 * subject.rtol)
     even = even and not own[ideal == 0].any()
     if not (ratio.any() and even and value.any()):
         return None, "its single examples differ from the focal loss"
-    total = ideal.sum() * claims.outputs
+    total = replace(claims, reduction="sum").ask(batch).value
     divisor, expected = ratio[0] * total / value, total / true
     divided = "the sum is divided by "
     return _agree(subject, divisor, expected, ", not", before=divided)

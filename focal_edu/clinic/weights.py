@@ -10,7 +10,7 @@ from .claims import unset
 from .fit import as_written
 from .model import in_words
 from .names import named, variants_of
-from .names.alpha import alike, overwritten
+from .names.alpha import alike
 from .names.variant import Variant
 
 OTHERS = "other weights"
@@ -35,24 +35,21 @@ def explanations(subject, model, said):
         tried = [pair for pair in tried if pair[0] not in (0, 1)]
         tried += [(None, rule) for rule in _rules(subject, model, None)]
     else:
-        one = _kind(alpha) != "weights"
-        tried = [(alpha, rule) for rule in _rules(subject, model, alpha)] + [
-            (value, None)
-            for value, rule in tried
-            if not (
-                rule or value is None or (one and _kind(value) == "weights")
-            )
-        ]
+        if _kind(alpha) != "weights":
+            tried = [pair for pair in tried if _kind(pair[0]) != "weights"]
+        of_it = [(alpha, rule) for rule in _rules(subject, model, alpha)]
+        tried = of_it + tried
     for value, variant in tried:
         own = expected(subject, pairs, variant, value) * said.scale
         seen = table
         if together:
             own, seen = (t.mean(1, keepdims=True) for t in (own, seen))
         names = _left_over(subject, model, seen, own, variant)
-        if names is not None and (unset(alpha) or value == alpha):
-            yield value, names
-        elif names is not None:
-            yield alpha, (claim("alpha", value, alpha), *names)
+        if names is None:
+            continue
+        if not unset(alpha) and value != alpha:
+            value, names = alpha, (claim("alpha", value, alpha), *names)
+        yield value, names
     yield (None if unset(alpha) else alpha), (_others(table),)
 
 
@@ -97,7 +94,7 @@ def _rules(subject, model, alpha):
         yield None
     half = one_for_many and alpha == 0.5  # where all rules are one
     for variant in variants_of("alpha", subject.task):
-        if _kind(alpha) in variant.alpha and variant.rule is not overwritten:
+        if _kind(alpha) in variant.alpha:
             if variant.rule is alike or not half:
                 yield variant
 
@@ -129,24 +126,21 @@ def _left_over(subject, model, table, own, variant):
     rtol = max(1e-6, 100 * subject.rtol)
     if ((own == 0) != (np.abs(table) < 1e-12)).any() or not own.any():
         return None
-    ratio = np.where(own == 0, np.nan, table / np.where(own == 0, 1, own))
-    lost = (named("minus sign lost"),) if np.nanmax(ratio) < 0 else ()
-    rows = np.abs(ratio) if model.pairs else np.abs(ratio)[None]
-    rows = [row[np.isfinite(row)] for row in rows]
-    rows = [row for row in rows if row.size]
-    uneven = any(np.ptp(row) > rtol * row.max() for row in rows)
-    if uneven or not rows or (np.nanmin(ratio) < 0 and not lost):
-        return None
+    rows = np.atleast_2d(table / own)  # not finite where both are 0
+    rows = [row[np.isfinite(row)] for row in rows if np.isfinite(row).any()]
     first, last = rows[0][0], rows[-1][0]
-    if model.relative:
-        first, last = 1.0, last / first
-    names = (variant, *lost) if variant else lost
-    if abs(last - first) > rtol * first:
+    uneven = any(np.ptp(row) > rtol * np.abs(row).max() for row in rows)
+    boost, scale = last / first, 1.0 if model.relative else abs(first)
+    if uneven or boost < 0:
+        return None
+    lost = named("minus sign lost") if first < 0 else None
+    names = tuple(filter(None, (variant, lost)))
+    if abs(boost - 1) > rtol:
         if variant:
             return None
-        names += (_pos_weight(last / first, model),)
-    if abs(first - 1) > rtol:
-        names += (_scaled(first, model),)
+        names += (_pos_weight(boost, model),)
+    if abs(scale - 1) > rtol:
+        names += (_scaled(scale, model),)
     return names
 
 
