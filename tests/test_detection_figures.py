@@ -46,7 +46,7 @@ def bars(axes):
         line, _, (stems,) = container.lines
         yield (
             np.array(line.get_data(), float).T,
-            [np.ptp(s, axis=0).max() / 2 for s in stems.get_segments()],
+            [np.ptp(s, 0).max() / 2 for s in stems.get_segments() if len(s)],
         )
 
 
@@ -63,14 +63,18 @@ def test_losses_compared_draws_paired_differences():
 
 def test_gap_against_imbalance_draws_paired_differences():
     results = {
-        "CE": [[0.1, 0.3], [0.2, 0.2], [0.0, 0.2]],
-        "FL": [[0.2, 0.5], [0.2, 0.3], [0.4, 0.4]],
+        "CE": [[10, 30], [20, 20], [0, 20]],
+        "FL": [[20, 50], [20, 30], [40, 40]],
+        "at 800": [[np.nan] * 2, [np.nan] * 2, [11, 33]],
     }
     figure = figures.gap_against_imbalance([40, 200, 800], results, "CE")
-    ((means, errors),) = bars(figure.axes[0])
-    np.testing.assert_allclose(means[:, 1], [0.15, 0.05, 0.3])
-    np.testing.assert_allclose(errors, [0.05, 0.05, 0.1])
-    assert "+0.150 ± 0.050" in figure.alt
+    (means, errors), (mark, error) = bars(figure.axes[0])
+    np.testing.assert_allclose(means[:, 1], [15, 5, 30])
+    np.testing.assert_allclose(errors, [5, 5, 10])
+    np.testing.assert_allclose(mark[:, 1], [np.nan, np.nan, 12])
+    np.testing.assert_allclose(error, [1])
+    assert "FL +15.0 ± 5.0, " in figure.alt
+    assert "at 800 not measured, not measured, +12.0 ± 1.0" in figure.alt
 
 
 def test_crops_stand_under_their_texts():

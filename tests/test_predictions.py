@@ -230,23 +230,44 @@ def test_background_alone_changes_no_digit_s_gradient():
     assert "by the positives" in question("06.normaliser").answer
 
 
+def detector_aps(name, size, *loss):
+    """The AP of one recipe, its loss, gamma and alpha, by seed."""
+    return [
+        row["ap"]
+        for row in load(f"detector_{name}")["rows"]
+        if row["stage"] == "measure" and row["size"] == size
+        if (row["loss"], row["gamma"], row["alpha"]) == loss
+    ]
+
+
 def test_focal_loss_leads_by_more_where_background_is_more():
     gaps = {}
     for name, size in (("imbalance", 40), ("losses", 80), ("imbalance", 120)):
-        aps = {
-            loss: [
-                row["ap"]
-                for row in load(f"detector_{name}")["rows"]
-                if row["stage"] == "measure" and row["size"] == size
-                if (row["loss"], row["gamma"], row["alpha"]) == loss
-            ]
-            for loss in (("CE", 0, 0.5), ("FL", 2, 0.25))
-        }
-        ce, fl = aps.values()
+        fl, ce = (
+            detector_aps(name, size, *loss)
+            for loss in (("FL", 2, 0.25), ("CE", 0, 0.5))
+        )
         gaps[size] = paired_difference(fl, ce)
     assert question("06.gap").answer == "it grows"
     apart = gaps[120].mean - gaps[40].mean
     assert apart > 2 * (gaps[120].error ** 2 + gaps[40].error ** 2) ** 0.5
+
+
+def test_a_smaller_prior_does_what_focal_loss_does():
+    """Level is less than two errors, as lessons 05 and 06 have it."""
+    of_prior = "CE, prior 0.001", 0, 0.5
+
+    def errors(name, gamma, alpha):
+        apart = paired_difference(
+            detector_aps(name, 80, "FL", gamma, alpha),
+            detector_aps(name, 80, *of_prior),
+        )
+        return apart.mean / apart.error
+
+    assert abs(errors("losses", 2, 0.25)) < 2
+    assert question("06.prior_alone").answer == "level with the pair"
+    assert errors("losses", 1, 0.5) > 2 > abs(errors("longer", 1, 0.5))
+    assert question("06.longer").answer == "nothing: the two are level"
 
 
 def over_ce(loss, y, p_t, **how):

@@ -126,7 +126,7 @@ def learning_curves(figure, steps, curves):
 def losses_compared(figure, results, baseline):
     """Return each recipe's AP minus `baseline`'s: seeds, mean, error.
 
-    `results` maps a name to one AP a seed, the same seeds for all.
+    `results` maps a name to one AP a seed, in points, the same seeds for all.
     """
     results = {name: [aps] for name, aps in results.items()}
     apart, said = _differences(results, baseline)
@@ -142,11 +142,12 @@ def losses_compared(figure, results, baseline):
         axes.errorbar(of.mean, row, xerr=of.error, ms=8, capsize=4, **pen)
     axes.set_yticks(range(len(apart)), apart)
     axes.invert_yaxis()
-    axes.set(xlabel=f"AP minus that of {baseline}, same seed")
+    axes.set(xlabel=f"AP minus that of {baseline}, same seed, in points")
     axes.set_title("The paper's Table 1 in miniature")
     return (
-        f"AP minus that of {baseline}, a row a recipe, with a pale mark for "
-        "each seed and a full one for the mean, with its standard error: "
+        f"AP minus that of {baseline}, in points, a row a recipe, with a "
+        "pale mark for each seed and a full one for the mean, with its "
+        "standard error: "
         f"{said}."
     )
 
@@ -156,14 +157,16 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     """Return AP differences to `baseline` against negatives per positive.
 
     `results` maps a name to one list of APs for each entry of `negatives`,
-    the same seeds for all. Bars are a standard error.
+    in points, the same seeds for all; NaN where nothing was measured. Bars
+    are a standard error.
     """
     figure.set_size_inches(8, 4)
     figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axhline(0, color=GREY, lw=1.5)
     apart, said = _differences(results, baseline)
-    for shift, (name, pen) in enumerate(zip(apart, PENS, strict=False)):
+    pens = (*PENS, {"color": VERMILION, "ls": "", "marker": "X"})
+    for shift, (name, pen) in enumerate(zip(apart, pens, strict=False)):
         at = np.array(negatives) * 1.06**shift
         values, of = zip(*apart[name], strict=True)
         axes.plot(at, values, **pen | {"ls": "", "alpha": 0.15, "ms": 5})
@@ -172,11 +175,11 @@ def gap_against_imbalance(figure, negatives, results, baseline):
     axes.set(xscale="log", xlabel="negative anchors for each positive")
     axes.set_xticks(negatives, [f"{n:.0f}" for n in negatives])
     axes.minorticks_off()
-    axes.set_ylabel(f"AP minus that of {baseline}")
+    axes.set_ylabel(f"AP minus that of {baseline}, in points")
     axes.legend(frameon=False, loc="upper left")
     axes.set_title("Lead over cross entropy against imbalance")
     return (
-        f"AP minus that of {baseline}, for "
+        f"AP minus that of {baseline}, in points, for "
         f"{', '.join(f'{n:.0f}' for n in negatives)} negative anchors to "
         f"each positive, with standard errors: {said}."
     )
@@ -196,10 +199,16 @@ def _differences(results, baseline):
         if name != baseline
     }
     said = (
-        f"{name} {', '.join(str(of) for _, of in both)}"
+        f"{name} {', '.join(_in_words(of) for _, of in both)}"
         for name, both in apart.items()
     )
     return apart, "; ".join(said)
+
+
+def _in_words(of):
+    if np.isnan(of.mean):
+        return "not measured"
+    return f"{of.mean:+.1f} ± {of.error:.1f}"
 
 
 @lesson_figure
