@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from focal_edu.clinic import assert_conforms, build, examine
 from focal_edu.clinic.batches import Labels
 from focal_edu.clinic.calls import Form
-from focal_edu.clinic.subject import meet
+from focal_edu.clinic.forms import meet
 
 pytestmark = pytest.mark.slow
 

@@ -103,6 +103,26 @@ def test_a_reason_is_given_once():
     assert len(asked) < 1000  # of one size only
 
 
+@pytest.mark.parametrize(
+    ("loss", "most"),
+    [
+        (lambda x, y: (0 * x).sum(), 100),
+        (lambda x, y: x.detach().sum(), 100),
+        (lambda x, y: x.sigmoid().square().mean(), 400),
+        (lambda z, t: -z.log_softmax(1).mean(), 1500),
+        (raises, 4000),  # it may want another number of classes
+    ],
+)
+def test_what_no_form_of_call_mends_is_told_soon(loss, most):
+    asked = []
+
+    def counted(x, y):
+        asked.append(1)
+        return loss(x, y)
+
+    assert examine(counted).verdict == "refused" and len(asked) < most
+
+
 def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
     def loss(x, y):
         print("alpha", x)

@@ -10,6 +10,7 @@ FAR = -30.0
 NEAR = (-5, -3.5, -2.2, -1, -0.3, 0.4, 1.2, 2, 3, 4.5, 6, 9)
 MARGINS = np.array([FAR, *NEAR])
 FEW = np.array([-0.9, 0.5])  # where there are many labels
+COSTLESS = 40.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,22 @@ class Labels:
         """Return one example of each label, all at the same margin."""
         margins = np.full(len(self.known), x_t)
         return self.at_margins(margins, np.random.default_rng(0), self.known)
+
+    def against_one(self, x_t):
+        """Return examples of each label, at this margin over one other.
+
+        Of several outputs each in turn, beside others that cost nothing.
+        """
+        logits, targets = self.one_of_each(x_t)
+        if self.task == "multi-class":
+            first, second, *_ = self.used
+            above = np.where(targets == first, second, first)
+            logits = -x_t * np.eye(self.classes)[above]
+        elif self.task == "multi-label":
+            one = np.where(np.eye(self.classes), x_t, COSTLESS)
+            logits = np.concatenate((-one, one))
+            targets = np.repeat(targets, len(one), 0)
+        return logits, targets
 
     def singles(self, rng):
         """Return examples to be asked about one at a time, and their margins.

@@ -99,35 +99,6 @@ class Form:
         return f"{self.task}, {kind} of shape {shapes}{order}"
 
 
-FLOATS = (
-    Form("binary"),
-    Form("binary", column=True),
-    Form("multi-label"),
-    Form("multi-class", one_hot=True),
-)
-COLUMN = Form("multi-class", column=True, integer=True)
-FLAT = (
-    Form("multi-class", integer=True),
-    *FLOATS,
-    *(replace(form, signed=True) for form in FLOATS[:3]),
-    Form("binary", column=True, flat=True),
-    COLUMN,
-    *(replace(form, integer=True) for form in FLOATS),
-    *(replace(form, boolean=True) for form in FLOATS),
-)
-IMAGE, SEQUENCE, VOLUME = (-1, -1), (-1,), (-1, -1, -1)
-PLACES = IMAGE, SEQUENCE, (1,), (1, 1), VOLUME
-MAPS = (
-    *(Form("multi-class", map=axes, integer=True) for axes in PLACES),
-    *(Form("multi-class", map=axes, one_hot=True) for axes in PLACES),
-    *(replace(COLUMN, map=axes) for axes in (IMAGE, SEQUENCE, VOLUME)),
-    Form("binary", column=True, map=IMAGE),
-    Form("binary", column=True, map=IMAGE, integer=True),
-    Form("binary", column=True, flat=True, map=IMAGE),
-    Form("binary", column=True, flat=True, map=IMAGE, integer=True),
-    Form("multi-label", map=IMAGE),
-    Form("multi-label", map=(1,)),
-)
 MISSING = re.compile(r"missing .*argument.*?: '(\w+)'")
 TARGETS = re.compile("true|truth|target|label|(^|_)gt")
 
@@ -142,8 +113,7 @@ class Answer:
     @property
     def bad(self):
         """The first number that is not finite, and of what; "" if all are."""
-        for what in ("value", "gradient"):
-            array = getattr(self, what)
+        for what, array in vars(self).items():
             wrong = array[~np.isfinite(array)]
             if wrong.size:
                 return f"{what} {wrong[0]:g}"
@@ -230,7 +200,7 @@ def ask(loss, form, logits, targets, dtype=None):
     """Return the `Answer` of `loss` on a batch, or raise `Refusal`."""
     dtype = dtype or form.dtype
     leaf = torch.tensor(np.asarray(logits), dtype=dtype, requires_grad=True)
-    value = value_of(loss, *form.tensors(leaf.clone(), targets))
+    value = value_of(loss, *form.tensors(leaf, targets))
     try:
         with quiet():
             (gradient,) = torch.autograd.grad(
@@ -249,8 +219,8 @@ def ask(loss, form, logits, targets, dtype=None):
 
 def ask_each(loss, form, logits, targets, dtype=None):
     """Return the `Answer` on each example, each a batch of its own."""
-    dtype = dtype or form.dtype
     examples = zip(logits[:, None], targets[:, None], strict=True)
+    dtype = dtype or form.dtype
     answers = [_alone(loss, form, *one, dtype) for one in examples]
     return Answer(*map(np.array, zip(*answers, strict=True)))
 

@@ -10,11 +10,12 @@ from .example import smallest_example
 from .explain import explain
 from .extremes import far_out
 from .facts import measured_effect, measurements, profile
+from .forms import subjects
 from .names import VARIANTS
 from .properties import PROPERTIES
 from .report import FAILS, SLOPE, Finding, Report
 from .said import checked, read_from
-from .subject import close, subjects
+from .subject import close
 
 EITHER_ORDER = (
     "it answers next to the same with its arguments exchanged, so that their "
