@@ -170,13 +170,13 @@ def _own_derivative(subject):
 
 
 def _mixing(subject):
-    hopeless, easy = (answer.gradient[2:] for _, answer in subject.moved)
-    gap = _gap(hopeless, easy)
-    mixed = Deviation(f"up to {gap:.2g} of a gradient")
-    yield (
-        "one example's effect on the others",
-        "none" if gap < 1e-6 else mixed,
-    )
+    gap = subject.mixing
+    if gap is not None:
+        mixed = Deviation(f"up to {gap:.2g} of a gradient")
+        yield (
+            "one example's effect on the others",
+            "none" if gap < 1e-6 else mixed,
+        )
 
 
 def _gap(seen, true):

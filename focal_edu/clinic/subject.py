@@ -149,6 +149,13 @@ class Subject:
         both = [(np.append(x, logits[2:], 0), targets) for x in (-easy, easy)]
         return [(batch, self.ask(batch)) for batch in both]
 
+    @measured
+    def mixing(self):
+        """How much of a gradient the logits of other examples change."""
+        hopeless, easy = (answer.gradient[2:] for _, answer in self.moved)
+        most = max(np.abs(easy).max(), 1e-300)
+        return np.abs(hopeless - easy).max() / most
+
     @cached_property
     def singles(self):
         """Single examples as (logits, targets, margins)."""
