@@ -16,6 +16,7 @@ from .subject import Subject, close
 
 NUDGES = ((1e-11, 2e-4), (1e-5, 2e-2))
 STEP = 1e-7
+AXIS = ", as if its softmax went along another axis than the classes"
 
 FLOATS = (
     Form("binary"),
@@ -147,7 +148,8 @@ def _answered(loss, form, labels, seed):
         first = ask(copy, form, *one)
         of = "maps of one place" if form.map else "inputs of ordinary size"
         if not first.gradient.any():
-            raise Refusal(f"its gradient is 0 on {of}")
+            why = AXIS * bool(form.map)
+            raise Refusal(f"its gradient is 0 on {of}{why}")
         try:
             if first.bad:
                 raise Refusal(f"it is NaN or infinite on {of}")
