@@ -695,6 +695,35 @@ def test_the_hardest_examples_of_a_batch_may_count_alone(
     assert detail in report.headline or not told
 
 
+def drawn_three_to_one(x, y):
+    """Three negatives of each positive, drawn anew at each call."""
+    each, yes = sum(terms(x, y)).flatten(), y.flatten() == 1
+    few = each[~yes][torch.randperm(int((~yes).sum()))[: 3 * yes.sum()]]
+    return (each[yes].sum() + few.sum()) / yes.sum()
+
+
+def of_drawn_background(z, t):
+    each, few = of_classes(z, t), 3 * (t > 0).sum()
+    drawn = each[t == 0][torch.randperm(int((t == 0).sum()))[:few]]
+    return torch.cat([each[t > 0], drawn]).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        (drawn_three_to_one, B),
+        (drawn_three_to_one, L),
+        (of_drawn_background, M),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_loss_that_draws_examples_changes_from_call_to_call(
+    loss, task, told
+):
+    report = examine(loss, **{"task": task, "gamma": 2} if told else {})
+    assert report.headline.startswith("Its answer changes from call to call")
+
+
 def easiest(x, y):
     return -(-sum(terms(x, y))).topk((len(x) + 1) // 2).values.mean()
 
@@ -1157,9 +1186,18 @@ def of_ten(z, t, sigmoids=False):
     return -(y * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
 
 
-@pytest.mark.parametrize("sigmoids", [False, True])
-def test_a_number_of_classes_may_be_written_in_the_loss(sigmoids):
-    report = examine(partial(of_ten, sigmoids=sigmoids))
+def of_ten_by_comparison(z, t):
+    y = (t[:, None] == torch.arange(10)).to(z)
+    positive, negative = terms(z, y)
+    return (0.25 * positive + 0.75 * negative).sum() / len(t)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [of_ten, partial(of_ten, sigmoids=True), of_ten_by_comparison],
+)
+def test_a_number_of_classes_may_be_written_in_the_loss(loss):
+    report = examine(loss)
     assert report.conforms and report.claims.classes == 10, report
     assert "logits and targets of shape (N, C), (N,)" in str(report.form)
 
@@ -1233,6 +1271,41 @@ def test_several_labels_may_have_one_number_an_example(reduce, name):
     how = {"task": L, "gamma": 2, "alpha": None}
     assert examine(loss, **how).names == (name,)
     assert examine(loss, reduction=name, **how).conforms
+
+
+def a_number_a_class(z, t, sigmoids=False, own=False):
+    hot = F.one_hot(t, z.shape[1]).to(z)
+    each = sum(terms(z, hot)) if sigmoids else of_classes(z, t)[:, None] * hot
+    return each.sum(0) / hot.sum(0).clamp(min=1) if own else each.mean(0)
+
+
+OF_EACH_CLASS = "one number a class, a mean over "
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (a_number_a_class, M, {OF_EACH_CLASS + "examples"}),
+        (
+            partial(a_number_a_class, sigmoids=True),
+            M,
+            {"one against rest", OF_EACH_CLASS + "examples"},
+        ),
+        (
+            partial(a_number_a_class, own=True),
+            M,
+            {OF_EACH_CLASS + "its own examples"},
+        ),
+        (
+            lambda x, y: sum(terms(x, y)).mean(0),
+            L,
+            {OF_EACH_CLASS + "examples"},
+        ),
+    ],
+)
+def test_a_loss_may_give_a_number_a_class(loss, task, names):
+    report = examine(loss, task=task, gamma=2, alpha=None)
+    assert set(report.names) == names, report
 
 
 def squeezed(x, y, reduce=torch.mean, power=2.0):
@@ -1483,6 +1556,29 @@ def with_dice_of_probabilities(p, y):
     return of_probabilities(p, y) + 1 - dice
 
 
+def harmonised(x, y):
+    """Li et al. 2019: each over how many of the batch are as hard."""
+    hard = ((x.sigmoid() - y).abs().detach() * 9.999).long()
+    many = torch.bincount(hard.flatten(), minlength=10)[hard]
+    return (sum(terms(x, y, 0.0)) / many).mean()
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("loss", "task", "measured"),
+    [
+        (by_confidence, M, "exponent γ: 5 to p_t = 0.18, 3 to p_t = 0.98"),
+        (harmonised, B, "gradient in a batch: 0.0476 to 0.143 of that"),
+        (harmonised, L, "gradient in a batch: "),
+    ],
+)
+def test_what_has_no_name_says_in_one_line_what_was_measured(
+    loss, task, measured, told
+):
+    report = examine(loss, **{"task": task, "gamma": 2} if told else {})
+    assert f"Measured: {measured}" in report.headline, report
+
+
 def test_a_class_of_its_own_power_is_described_by_it():
     report = examine(by_class, task=M)
     assert dict(report.facts)["exponent, class 1"] == "2"
@@ -1532,13 +1628,28 @@ def log_alone(x, y, low=0.02):
     return -((1 - p_t) ** 2 * p_t.clamp(min=low).log()).mean()
 
 
-def soft_throughout(x, y, distance=False):
+def soft_throughout(x, y, distance=False, hard=False):
     """Smoothed labels in cross entropy, p_t and alpha, as YOLO has them."""
-    y, p = 0.8 * y + 0.1, x.sigmoid()
+    soft, p = 0.8 * y + 0.1, x.sigmoid()
+    y = y if hard else soft
     ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
-    q = (y - p).abs() if distance else y + p - 2 * y * p
+    q = (soft - p).abs() if distance else soft + p - 2 * soft * p
     weight = 1 if distance else 0.3 * y + 0.7 * (1 - y)
     return (weight * q**2 * ce).mean()
+
+
+def soft_p_t_of_classes(z, t):
+    soft = 0.9 * F.one_hot(t, z.shape[1]) + 0.1 / z.shape[1]
+    p_t = (soft * z.softmax(1)).sum(1)
+    return -((1 - p_t) ** 2 * true_log(z, t)).mean()
+
+
+def one_sided(x, y, up=0.8, low=0.0, back=False):
+    """Of generative networks: one label alone is softened."""
+    soft = up * y + low * (1 - y)
+    ce = F.binary_cross_entropy_with_logits(x, soft, reduction="none")
+    q = 1 - torch.exp(-ce) if back else (x * (1 - 2 * y)).sigmoid()
+    return (q**2 * ce).mean()
 
 
 def soft_entropy(x, y):
@@ -1649,6 +1760,42 @@ READ = [
     ),
     (soft_throughout, L, {"alpha": 0.3}, {OF_SMOOTHED}, "share = 0.2"),
     (partial(soft_throughout, distance=True), B, {}, {DISTANCE}, "= 0.2"),
+    (
+        partial(soft_throughout, hard=True),
+        L,
+        {"alpha": 0.3},
+        {"label smoothing, p_t alone"},
+        "share = 0.2",
+    ),
+    (
+        partial(soft_throughout, distance=True, hard=True),
+        B,
+        {},
+        {"label smoothing, distance alone"},
+        "share = 0.2",
+    ),
+    (
+        soft_p_t_of_classes,
+        M,
+        {},
+        {"label smoothing, p_t alone"},
+        "share = 0.1",
+    ),
+    (one_sided, B, {}, {"label smoothing"}, "share of positives = 0.2"),
+    (
+        partial(one_sided, up=1.0, low=0.15),
+        L,
+        {},
+        {"label smoothing"},
+        "share of negatives = 0.15",
+    ),
+    (
+        partial(one_sided, back=True),
+        L,
+        {},
+        {"label smoothing, p_t read back"},
+        "share of positives = 0.2",
+    ),
     (soft_entropy, L, {}, {"label smoothing, p_t read back"}, "= 0.2"),
     (bare_poly, B, {"alpha": 0.3}, {BARE}, "ε = 2, α = 0.3"),
     (bare_poly_of_sigmoids, M, {"alpha": 0.3}, {BARE}, "ε = 2, α = 0.3"),
@@ -1697,11 +1844,13 @@ def of_several_boosts(x, y):
     return (weight * (1 - torch.exp(-ce)) ** 2 * ce).mean()
 
 
-def with_ldam(z, t, scale=30.0, counts=(500.0, 120.0, 30.0)):
+def with_ldam(z, t, scale=30.0, counts=(500.0, 120.0, 30.0), within=None):
     """Cao et al. 2019: margins by n^(−1/4), the largest 0.5; then focal."""
     margins = z.new_tensor(counts) ** -0.25
     margins = 0.5 * margins / margins.max()
     lowered = z - margins[t, None] * F.one_hot(t, z.shape[1])
+    if within:
+        return read_back(scale * lowered, t, within)
     return of_classes(scale * lowered, t).mean()
 
 
@@ -1735,6 +1884,12 @@ NESTED = [
     ),
     (of_several_boosts, L, {WITHIN}, "((1, 2, 5) for positives, 1 for"),
     (with_ldam, M, {SCALED}, "scale = 30, m = (0.247462, 0.353553, 0.5)"),
+    (
+        partial(with_ldam, within=(0.3, 0.9, 1.8)),
+        M,
+        {SCALED, WITHIN},
+        "scale = 30, m = (0.247462, 0.353553, 0.5)",
+    ),
     (with_margin_of_positives, B, {SCALED}, "m = 0.5 for positives, 0 for"),
     (
         partial(with_margin_of_positives, scale=4.0),

@@ -56,7 +56,9 @@ def explain(loss, groups, said):
     `groups` are lists of subjects, likeliest first; None if there are none.
     """
     best = likeliest = None
+    met = []
     for place, group in enumerate(groups):
+        met += group
         likeliest = likeliest or group[0]
         searches = [(subject, fits(subject)) for subject in group]
         # only plainly: an order that names deny; several labels, after one
@@ -74,6 +76,10 @@ def explain(loss, groups, said):
                 break
         if best and best.cost < 3.5:
             break
+    if best is None or best.subject.is_steady:  # as if by a few examples
+        changing = [subject for subject in met if not subject.is_steady]
+        likeliest, *_ = *changing, likeliest
+        best = None if changing else best
     if best or likeliest is None:
         return best
     claims = _claims(likeliest, read_from(loss, said, likeliest.task))
@@ -151,7 +157,7 @@ def _form(subject, model, known):
     names = (with_detail(found),) if found else ()
     claimed = named("label smoothing of the targets") if wanted else None
     if "smoothing" in name:
-        share = found.numbers["share"]
+        share = found.numbers.get("share", np.nan)
         if np.isclose(share, wanted, 1e-3):
             return replace(named(name), numbers={"share": wanted}), ()
         others = 0 if model.pairs else share * (1 - 1 / len(model.table))
@@ -204,8 +210,9 @@ def _unsmoothed(model):
 
     First with the α of which smoothed labels make theirs.
     """
-    if "p_t of the smoothed" in f"{model.probability}" and model.pairs:
-        part, table = model.numbers["share"] / 2, model.table
+    both = "p_t of the smoothed" in f"{model.probability}" and model.pairs
+    if both and (share := model.numbers.get("share")):
+        part, table = share / 2, model.table
         own = (table - part * table.sum(0)) / (1 - 2 * part)
         yield replace(model, table=own), part
     yield model, 0.0

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -56,6 +57,8 @@ class Profile:
             rise = np.diff(np.log(np.abs(ratio)))
             powers = rise / np.diff(np.log(1 - P_T[SHOWN]))
             powers = dict.fromkeys(f"{power:.3g}" for power in powers)
+            if len(powers) > 1:
+                powers = _steps(seen) or powers
             ratio = ", ".join(f"{r:.3g}" for r in ratio)
             told[name] = f"{ratio} at p_t = 0.1, 0.5, 0.9", (*powers,)
         return told
@@ -66,12 +69,29 @@ class Profile:
             if isinstance(said, Deviation):
                 return name, said
         told = self.told
-        powers = {powers for _, powers in told.values()}
-        if len(powers) > 1 and all(len(several) == 1 for several in powers):
-            said = (f"{x} for {name}" for name, (_, (x,)) in told.items())
-            return "exponent γ", ", ".join(said)
+        powers = [x for _, (x, *more) in told.values() if not more]
+        if len(powers) == len(told):
+            if len({*powers}) > 1:
+                powers = map("{} for {}".format, powers, told)
+                return "exponent γ", ", ".join(powers)
+            if "p_t" in powers[0]:
+                return "exponent γ", powers[0]
         for name in self.apart(self.loss, at=SHOWN):
             return f"loss / CE, {name}", told[name][0]
+
+
+def _steps(seen):
+    """Up to which p_t each exponent holds, as text, if they are few."""
+    powers = np.diff(np.log(np.abs(seen))) / np.diff(np.log(1 - P_T))
+    told, end, kept = [], 0, 0
+    for power, run in groupby(f"{power:.3g}" for power in powers):
+        many = len([*run])
+        end += many
+        if many > 1:  # else a step lies in between
+            kept += many
+            told.append(f"{power} to p_t = {P_T[end]:.2g}")
+    steps = end - kept < len(told) in (2, 3, 4)
+    return (", ".join(told),) * steps
 
 
 def profile(subject, claims):
@@ -116,7 +136,7 @@ def measurements(explanation, profile):
             yield f"loss / CE, {label}", ratio
             yield f"exponent, {label}", ", then ".join(powers)
     rest = [_own_derivative, _mixing]
-    for measure in rest if model else [_decided, *rest]:
+    for measure in rest if model else [_decided, *rest, _in_a_batch]:
         with suppress(Refusal):
             yield from measure(subject)
 
@@ -177,6 +197,19 @@ def _mixing(subject):
             "one example's effect on the others",
             "none" if gap < 1e-6 else mixed,
         )
+
+
+def _in_a_batch(subject):
+    """How large each gradient is in a batch, beside that of it alone."""
+    seen, alone = (
+        np.abs(answer.gradient).reshape(len(answer.gradient), -1).sum(1)
+        for answer in (subject.answer, subject.each(subject.batch))
+    )
+    part = seen / alone
+    if np.ptp(part) > 1e-3 * part.max():
+        least, most = part.min(), part.max()
+        said = f"{least:.3g} to {most:.3g} of that of each example alone"
+        yield "gradient in a batch", Deviation(said)
 
 
 def _gap(seen, true):

@@ -51,6 +51,8 @@ def fits(subject):
         ]
         for part in ("probability", "factor")
     )
+    if data.task != "multi-class":
+        probabilities += [*data.one_sided(probabilities)]
     one = [(change,) for change in (ENTROPY, *probabilities, *factors)]
     two = [
         (probability, factor)
@@ -149,6 +151,19 @@ class _Singles:
             by_more |= differ
         return by_others, by_more
 
+    def one_sided(self, variants):
+        """Yield those that smooth one label, where the other is plain."""
+        for label, name in enumerate(("negatives", "positives")):
+            if not self.fit(Model(), rows=self.label != label):
+                continue
+            for variant in variants:
+                if "share" in variant.numbers:
+                    rule = partial(
+                        probability.of_one_label, variant.rule, label
+                    )
+                    own = {"numbers": {f"share of {name}": 0.1}}
+                    yield replace(variant, rule=rule, match=ALONE, **own)
+
     def plainest(self):
         """The models that change neither probability nor factor."""
         plain = self.fit(Model())
@@ -156,7 +171,7 @@ class _Singles:
             return [plain]
         found = [plain, self.fit(Model(order=NORMALISED))]
         if self.subject.hopeless is not None:
-            found += [*self._read_back(), self._moved()]
+            found += [*self._read_back(), *self._moved()]
         return [*filter(None, found)]
 
     def _read_back(self):
@@ -190,11 +205,14 @@ class _Singles:
             yield replace(found, probability=back)
 
     def _moved(self):
-        """With margins by label, or priors of classes, if there are any."""
+        """Yield those with margins by label, or priors of classes, if any.
+
+        Weights within p_t are slopes over the scale of the logits.
+        """
         weights, gains = self.subject.hopeless
         opposite = np.allclose(gains[0], -gains[1])
         if np.ptp(gains) < 1e-6 or (opposite and gains.ndim == 2):
-            return None  # or a prior, which is searched for
+            return  # or a prior, which is searched for
         rule = partial(probability.with_margins, gains=torch.tensor(gains))
         moved = named("logits scaled or shifted")
         own = {"scale": weights.sum() / len(weights)}
@@ -205,11 +223,26 @@ class _Singles:
             told = "b = " + ", ".join(f"{b:.3g}" for b in gains[:8])
             moved, own = named("logits shifted by a prior"), {}
         moved = replace(moved, rule=rule, numbers=own, detail=told)
-        return self.fit(Model(moved))
+        yield (plain := self.fit(Model(moved)))
+        if plain or opposite:
+            return
+        slopes = torch.tensor(weights)
+        rule = partial(
+            probability.with_margins_read_back,
+            gains=torch.tensor(gains),
+            slopes=slopes,
+        )
+        found = self.fit(Model(replace(SMOOTHED, rule=rule, numbers=own)))
+        if found and np.allclose(found.table, 1):
+            inside = weights / found.numbers["scale"]
+            moved = replace(moved, numbers=found.numbers)
+            yield replace(
+                found, probability=moved, order=INSIDE, table=inside
+            )
 
-    def fit(self, draft, by_output=True):
+    def fit(self, draft, by_output=True, rows=True):
         """Return the draft with its numbers and weights, or None."""
-        known = self.known
+        known = self.known & rows
         fixed = self.outputs if by_output else None
         if draft.order is ENTROPY:
             known = known & (self.x_t > -0.5)  # CE below 1
@@ -258,8 +291,12 @@ class _Singles:
         elif len(numbers) < 2 or "0" in numbers:
             yield [2.0, *numbers.values()]
             yield [4.0, *numbers.values()]
-        for name in numbers.keys() & OTHER_STARTS.keys():
-            for start in OTHER_STARTS[name]:
+        others = dict(OTHER_STARTS)
+        if self.subject.hopeless is not None:  # weights times the scale
+            slopes = self.subject.hopeless[0]
+            others["scale"] += slopes.min(), slopes.max()
+        for name in numbers.keys() & others.keys():
+            for start in others[name]:
                 yield [2.0, *(numbers | {name: start}).values()]
 
     def _floor(self, place):
@@ -339,7 +376,11 @@ class Search:
             )[0]
             found = self._with(numbers)
             near = max(map(abs, numbers)) < 100
-            near &= 0 < found.numbers.get("share", 0.5) < 1
+            near &= all(
+                1e-3 < x < (0.98 if k == "share" else 0.49)
+                for k, x in found.numbers.items()
+                if "share" in k
+            )
             if near and np.abs(off(*numbers)).max() < 1:
                 return found
         return None

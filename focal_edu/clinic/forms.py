@@ -116,7 +116,8 @@ def _answering(loss, said, tasks, inputs, exchanged):
                 refused.setdefault(but_for_sizes, (form, why))
                 raised.setdefault(task, why.raised)
         hinted = any(refusal.hint for _, refusal in refused.values())
-        if found or hinted:  # at what to examine instead, of whatever size
+        sure = any(not subject.form.signed for subject in found.values())
+        if sure or hinted:  # at what to examine instead, of whatever size
             break
     told = [why for why in refused.values() if not why[1].raised]
     told = [f"{form}: {why}" for form, why in told or refused.values()]

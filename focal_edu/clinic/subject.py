@@ -166,6 +166,17 @@ class Subject:
         """The answers to `singles`."""
         return self.each(self.singles[:2])
 
+    @cached_property
+    def repeated(self):
+        """What it says of two batches, and what of the same once more."""
+        one, other, again = (answer.value for answer in self.answers)
+        more = self.ask(self.batches[1]).value
+        return np.append(one, other), np.append(again, more)
+
+    @measured
+    def is_steady(self):
+        return np.array_equal(*self.repeated, equal_nan=True)
+
     @measured
     def in_need(self):
         """Which labels are infinite or NaN where they are alone.

@@ -63,8 +63,7 @@ def alike(alpha, table):
 @variant(
     "alpha to positives only",
     "α for positives, 1 for negatives",
-    "an α below 0.5 tips the balance further to negatives than the "
-    "paper's does",
+    "an α below 0.5 tips the balance further to negatives",
     seen="artemmavrin/focal-loss#8",
     tasks=ELEMENTWISE,
     alpha=("number",),
@@ -121,8 +120,7 @@ def squared(alpha, table):
     "alpha overwritten",
     "the α of the batch's labels, kept as the class weights: the next "
     "call looks classes up among the last batch's examples",
-    "right once; then weights follow the order of the last batch, and "
-    "a label beyond its length stops the run",
+    "right once; then weights follow the order of the last batch",
     seen="yatengLG/Focal-Loss-Pytorch#5; yatengLG/Focal-Loss-Pytorch#9",
     tasks=CLASSES,
     alpha=("weights",),

@@ -89,8 +89,7 @@ def inverted(truth, gamma):
 @variant(
     "log probability for probability",
     "(1 − log p_t)^γ: the logarithm stands where p_t should",
-    "the factor is above 1 and grows with the error: a loss steeper "
-    "than cross entropy, with no easy part",
+    "a loss steeper than cross entropy, with no easy part",
     seen="HeyLynne/FocalLoss_for_multiclass#3; DingKe/pytorch_workplace#1",
 )
 def logarithm_for_probability(truth, gamma):
@@ -100,8 +99,7 @@ def logarithm_for_probability(truth, gamma):
 @variant(
     "power inside the bracket",
     "1 − p_t^γ in place of (1 − p_t)^γ",
-    "the factor is γ times larger where p_t is near 1: easy examples are "
-    "hardly muted",
+    "easy examples are hardly muted: near 1 the factor is γ times larger",
 )
 def power_inside(truth, gamma):
     return -(gamma * truth.log_p).expm1()
@@ -154,8 +152,7 @@ def star(truth, gamma, beta=1.0):
 @variant(
     "a power of 1 - p_t added",
     "(1 − p_t)^γ CE + ε (1 − p_t)^(γ + 1): PolyLoss",
-    "the gradient of middling examples grows; hopeless ones get nothing "
-    "more from the added term",
+    "the gradient of middling examples grows, that of hopeless ones does not",
     seen="Leng et al. 2022, arXiv:2204.12511",
 )
 def poly(truth, gamma, epsilon=1.0):

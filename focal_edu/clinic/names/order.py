@@ -51,10 +51,8 @@ def weights_inside(truth, weights, factor, reduce):
 @variant(
     "modulated after reduction",
     "one factor for the whole batch, from its mean cross entropy",
-    "every example's gradient is cross entropy's times one number: "
-    "nothing is focused on anything",
-    seen="zingp/ml-py-lib notebook; "
-    "ZhaoJ9014/face.evoLVe#180; "
+    "the gradient is cross entropy's times one number: nothing is focused",
+    seen="zingp/ml-py-lib notebook; ZhaoJ9014/face.evoLVe#180; "
     "gokulprasadthekkel/pytorch-multi-class-focal-loss#1",
     alone=weights_inside,
 )
@@ -65,10 +63,8 @@ def after_reduction(truth, weights, factor, reduce):
 
 @variant(
     "modulated after reduction, then weighted",
-    "one factor for the whole batch, from its mean cross entropy, and "
-    "α after that",
-    "every example's gradient is cross entropy's times one number: "
-    "nothing is focused and nothing is balanced",
+    "one factor from the batch's mean cross entropy, and α after that",
+    "cross entropy's gradient times a number: nothing is focused or balanced",
     alpha=WEIGHTED,
     alone=each_example,
 )
@@ -79,8 +75,7 @@ def weighted_last(truth, weights, factor, reduce):
 
 @variant(
     "modulated after reduction, over the batch",
-    "one factor for the whole batch, from its mean cross entropy, and "
-    "the mean divided by N again",
+    "one factor from the batch's mean cross entropy, divided by N again",
     "nothing is focused on anything; the loss shrinks as batches grow",
     seen="jfzhang95/pytorch-deeplab-xception utils/loss.py",
     alone=each_example,
@@ -102,8 +97,7 @@ def sign_lost(truth, weights, factor, reduce):
 
 @variant(
     "factors and losses crossed",
-    "(N, 1) factors times (N,) cross entropies: N × N products, of "
-    "every example's factor with every example's loss",
+    "(N, 1) factors times (N,) cross entropies: all N × N products",
     "the factor is the batch's mean: nothing is focused on anything",
     alone=each_example,
 )
@@ -113,8 +107,7 @@ def crossed(truth, weights, factor, reduce):
 
 @variant(
     "weights and losses crossed",
-    "(N, 1) weights times (N,) losses: N × N products, of every "
-    "example's weight with every example's loss",
+    "(N, 1) weights times (N,) losses: all N × N products",
     "the weight is the batch's mean: nothing is balanced",
     alpha=WEIGHTED,
     alone=each_example,
@@ -126,8 +119,7 @@ def crossed_weights(truth, weights, factor, reduce):
 
 @variant(
     "logits and targets crossed",
-    "(N, 1) logits against (N,) targets: N × N losses, of every logit "
-    "under every target",
+    "(N, 1) logits against (N,) targets: every logit under every target",
     "every logit is drawn to the share of positives: nothing is learned",
     tasks=("binary",),
     alone=each_example,

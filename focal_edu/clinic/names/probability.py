@@ -41,8 +41,7 @@ def rounded_products(batch):
 @variant(
     "softmax that overflows",
     "exp(z) / Σ exp(z): the highest logit is not subtracted first",
-    "exp overflows at a logit of 89 in float32: NaN, also on examples that "
-    "are right",
+    "exp overflows at a logit of 89 in float32: NaN, even where it is right",
     tasks=CLASSES,
     match=EXTREME,
 )
@@ -78,8 +77,7 @@ def clipped_logits(batch, limit=3.0):
 @variant(
     "p_t clipped in the log alone",
     "log max(p_t, ε), the factor left alone",
-    "examples with p_t below ε have next to no gradient: the worst mistakes "
-    "are never corrected",
+    "examples with p_t below ε, the worst, have next to no gradient",
     seen="torch.nn.functional.binary_cross_entropy: −100",
     match=ALONE,
 )
@@ -147,8 +145,7 @@ def twice(batch):
 @variant(
     "squashed twice: sigmoid, then softmax",
     "softmax(σ(z)): probabilities taken for logits",
-    "p_t stays between 1 / (1 + (C − 1) e) and e / (e + C − 1), so no "
-    "example ever becomes easy and gradients stay small",
+    "p_t stays between 1 / (1 + (C − 1) e) and e / (e + C − 1)",
     tasks=CLASSES,
 )
 def sigmoid_first(batch):
@@ -202,8 +199,7 @@ def with_prior(batch, prior=1.0):
 @variant(
     "label smoothing",
     "cross entropy with smoothed labels, the factor of the true p_t",
-    "confident right answers are pushed back by the smoothing share of "
-    "the loss, unless their factor has muted them first",
+    "confident right answers are pushed back, unless the factor mutes them",
     seen="torch.nn.CrossEntropyLoss, label_smoothing",
 )
 def smoothed(batch, share=0.1):
@@ -224,13 +220,24 @@ def flipped_entropy(batch):
 @variant(
     "label smoothing, p_t read back",
     "cross entropy with smoothed labels, and p_t = exp(−CE) of it",
-    "p_t is no longer a probability and never nears 1: no example "
-    "becomes easy",
+    "p_t is no probability and never nears 1: no example becomes easy",
     seen="torch.nn.CrossEntropyLoss, label_smoothing",
     match=ALONE,
 )
 def smoothed_and_read_back(batch, share=0.1):
     return read_back(_smoothed_entropy(batch, share), positive(batch))
+
+
+@variant(
+    "label smoothing, p_t alone",
+    "p_t = Σ y_k p_k with smoothed labels, cross entropy with hard ones",
+    "p_t never nears 1: easy examples keep a share of their loss",
+    match=ALONE,
+)
+def smoothed_p_t(batch, share=0.1):
+    right, labels = stable(batch), batch.classes if batch.multi_class else 2
+    p_t = (1 - share) * right.log_p.exp() + share / labels
+    return right._replace(log_q=(1 - p_t).log())
 
 
 @variant(
@@ -241,10 +248,21 @@ def smoothed_and_read_back(batch, share=0.1):
     match=ALONE,
 )
 def smoothed_throughout(batch, share=0.1):
-    p_t = stable(batch).log_p.exp() * (1 - share)
-    labels = batch.classes if batch.multi_class else 2
-    rest = (1 - p_t - share / labels).log()
-    return smoothed(batch, share)._replace(log_q=rest)
+    log_q = smoothed_p_t(batch, share).log_q
+    return smoothed(batch, share)._replace(log_q=log_q)
+
+
+@variant(
+    "label smoothing, distance alone",
+    "|y − p|^γ with smoothed labels, cross entropy with hard ones",
+    "the factor is 0 at the smoothed label and grows again beyond it",
+    tasks=ELEMENTWISE,
+    match=ALONE,
+)
+def distance(batch, share=0.1):
+    right = stable(batch)
+    gap = (right.log_q.exp() - share / 2).abs()
+    return right._replace(log_q=gap.log())
 
 
 @variant(
@@ -256,15 +274,14 @@ def smoothed_throughout(batch, share=0.1):
     match=ALONE,
 )
 def smoothed_distance(batch, share=0.1):
-    gap = (stable(batch).log_q.exp() - share / 2).abs()
-    return smoothed(batch, share)._replace(log_q=gap.log())
+    log_q = distance(batch, share).log_q
+    return smoothed(batch, share)._replace(log_q=log_q)
 
 
 @variant(
     "label smoothing, each class weighted",
     "Σ y_k α_k CE_k with smoothed y, the factor of the true p_t",
-    "the smoothing pulls most at the classes with large weights, whatever "
-    "the truth is",
+    "the smoothing pulls most at the classes with large weights",
     seen="torch.nn.CrossEntropyLoss, weight with label_smoothing",
     tasks=CLASSES,
     alpha=("weights",),
@@ -281,8 +298,7 @@ def smoothed_by_class(batch, share=0.1):
 @variant(
     "label smoothing, its uniform part unfocused",
     "(1 − share) (1 − p_t)^γ CE, plus share times the mean CE of all labels",
-    "easy examples keep the pull of the smoothing, which soon outweighs the "
-    "rest of the loss",
+    "easy examples keep the pull of the smoothing",
     match=ALONE,
 )
 def smoothed_apart(batch, share=0.1):
@@ -332,8 +348,7 @@ def _of_every_class(batch, soft):
 @variant(
     "margin for negatives",
     "max(p − m, 0) in place of p for negatives (ASL)",
-    "negatives with p below the margin have no gradient at all: good "
-    "against wrong labels, and meant",
+    "negatives with p below the margin have no gradient, as is meant",
     seen="Alibaba-MIIL/ASL src/loss_functions/losses.py",
     tasks=ELEMENTWISE,
 )
@@ -365,8 +380,7 @@ def over_the_batch(batch):
 @variant(
     "dual focal loss",
     "(1 − p_t + p_j)^γ, with p_j the highest probability below p_t",
-    "right examples stay loud while another class is close; where no class "
-    "is below the truth, the factor is focal loss's",
+    "right examples stay loud while another class is close",
     seen="Tao et al. 2023, arXiv:2305.13665",
     tasks=CLASSES,
     match=ALONE,
@@ -422,8 +436,7 @@ def background_first(batch):
 
 @variant(
     "one against rest, weighted by the true class",
-    "a sigmoid for each class, all C of them weighted by the class of the "
-    "truth",
+    "a sigmoid for each class, all C weighted by the class of the truth",
     "a rare class is loud as a positive and in the negatives of the others",
     seen="vandit15/Class-balanced-loss-pytorch class_balanced_loss.py",
     tasks=CLASSES,
@@ -449,6 +462,12 @@ def softmax_against_rest(batch):
     )
 
 
+def of_one_label(rule, label, batch, **share):
+    """The rule, with a share that one label gives to the other."""
+    (share,), own = share.values(), positive(batch) == label
+    return rule(batch, share=2 * share * own.to(batch.logits))
+
+
 def read_back_of(batch, weights, share=0.0, **boosts):
     """p_t of a smoothed cross entropy whose weights are boosted by label."""
     boosts = weights.new_tensor([*boosts.values()] or 1.0)
@@ -470,6 +489,13 @@ def with_margins(batch, gains, scale=1.0):
     own = of_table(gains, stable(batch), batch)
     own = own[:, None] if batch.multi_class else own
     return stretched(batch, scale, scale * own)
+
+
+def with_margins_read_back(batch, gains, slopes, scale):
+    """The same, p_t read back with weights of which a part is the scale."""
+    moved = with_margins(batch, gains, scale)
+    ce = of_table(slopes / scale, moved, batch) * -moved.log_p
+    return read_back(ce, moved.positive)
 
 
 def _squashed(batch):

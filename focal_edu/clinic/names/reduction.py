@@ -15,8 +15,7 @@ from .variant import (
 @variant(
     "mean over classes too",
     "the sum divided by N · C",
-    "the loss and its gradient are C times too small: a learning rate "
-    "tuned for another loss is too low",
+    "the loss and its gradient are C times too small",
     seen="itakurah/focal-loss-pytorch#6; kornia 0.9.0 losses/focal.py",
     tasks=CLASSES,
 )
@@ -117,8 +116,32 @@ def mean_of_each(elements, weights, truth, batch, factor):
     match=UNREDUCED,
 )
 def sum_of_each_class(elements, weights, truth, batch, factor):
-    of_each = one_hot(batch) if batch.multi_class else 1.0
-    return (elements.reshape(len(elements), -1) * of_each).sum(0)
+    if elements.ndim < 2:
+        elements = elements[:, None] * one_hot(batch)
+    return elements.sum(0)
+
+
+@variant(
+    "one number a class, a mean over examples",
+    "C means over the batch, in place of a number for each example",
+    "a sum taken of them is divided by N, a mean by N · C",
+    tasks=(*CLASSES, *MANY_ANSWERS),
+    match=UNREDUCED,
+)
+def mean_of_each_class(elements, *rest):
+    return sum_of_each_class(elements, *rest) / len(elements)
+
+
+@variant(
+    "one number a class, a mean over its own examples",
+    "C means, each over the examples of its class",
+    "a rare class counts as much as a frequent one",
+    tasks=CLASSES,
+    match=UNREDUCED,
+)
+def mean_of_its_own(elements, weights, truth, batch, factor):
+    counts = one_hot(batch).sum(0).clamp(min=1)
+    return sum_of_each_class(elements, weights, truth, batch, factor) / counts
 
 
 # What needs no rule of its own, since two batches measure it.
