@@ -150,6 +150,18 @@ def copy_speed(elements, repeat=9):
     return 2 * source.nbytes / min(took)
 
 
+def page_faults():
+    """Return how many pages of memory this process was given so far.
+
+    NaN on Windows, which does not count them for Python.
+    """
+    try:
+        usage = import_module("resource")
+    except ImportError:
+        return math.nan
+    return usage.getrusage(usage.RUSAGE_SELF).ru_minflt
+
+
 def saved_bytes(loss, *arguments):
     """Return the bytes that `loss` saves for backward, arguments aside."""
     sizes = {tensor.untyped_storage().data_ptr(): 0 for tensor in arguments}
@@ -188,6 +200,10 @@ def _watch():
 
     class Watch(TorchDispatchMode):
         numbers = moved = 0
+
+        @classmethod
+        def _should_skip_dynamo(cls):
+            return False  # else PyTorch imports its compiler
 
         def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
             made = operation(*args, **(kwargs or {}))

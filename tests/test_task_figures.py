@@ -1,6 +1,7 @@
 """What the figures of lessons 04 to 06 draw, against independent values."""
 
 import math
+import mmap
 import sys
 
 import numpy as np
@@ -179,6 +180,20 @@ def test_passes_are_not_known_without_pytorch_s_private_module(monkeypatch):
     assert x.grad is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mmap's pages")
+def test_page_faults_are_counted():
+    with mmap.mmap(-1, 1000 * mmap.PAGESIZE) as memory:
+        before = benchmark.page_faults()
+        for start in range(0, len(memory), mmap.PAGESIZE):
+            memory[start] = 1
+        assert 1000 <= benchmark.page_faults() - before < 1500
+
+
+def test_page_faults_are_not_known_on_windows(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert math.isnan(benchmark.page_faults())
+
+
 def test_what_lesson_10_concludes_of_the_recorded_tables():
     cpu, record = map(benchmark.recorded, ("cpu", "gpu"))
     took = {
@@ -190,48 +205,48 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         ours = took[where, task, shape, "ours"]
         return took[where, task, shape, loss] / ours
 
-    assert 7 < ratio("2 threads", (10**7,), "usual") < 8
-    assert 1.9 < ratio("2 threads", (10**6,), "usual") < 2.2
-    for size in (1, 16, 10**3, 10**4):
-        assert 1.245 < ratio("2 threads", (size,), "usual") < 1.475
-    for copy in cpu["copies"]:  # not near the limit
-        ours = took[copy["where"], "sigmoid", (copy["elements"],), "ours"]
-        moved = 12e-3 * copy["elements"] / ours  # gigabytes a second
-        assert moved < copy["gigabytes_a_second"] / 10
-    for shape in ((10**5, 10), (10**6, 10)):
-        assert 5 < ratio("2 threads", shape, "usual", "softmax") < 7.5
-    behind = {
-        (task, shape, round(time / took[where, task, shape, "ours"], 2))
-        for (where, task, shape, loss), time in took.items()
-        if where == "2 threads" and loss == "usual"
-        if time < took[where, task, shape, "ours"]
-    }
-    assert behind == {
-        ("softmax", (32, 10), 0.99),
-        ("softmax", (4096, 80), 0.97),
-        ("softmax", (8, 32_000), 0.94),
-    }
+    def on_cpu(shape, loss="usual", task="sigmoid"):
+        threads = ("1 thread", "2 threads")
+        return [ratio(where, shape, loss, task) for where in threads]
+
+    least, most = sorted(on_cpu((10**7,)))
+    assert 6.9 < least < 7 and 8.1 < most < 8.2
+    assert 2 < min(on_cpu((10**6,))) < max(on_cpu((10**6,))) < 2.5
+    short = [
+        r for size in (1, 16, 10**3, 10**4, 10**5) for r in on_cpu((size,))
+    ]
+    assert 1.105 < min(short) < max(short) < 1.525
+    assert all(
+        time < 1000  # microseconds
+        for (where, task, shape, _), time in took.items()
+        if "thread" in where and task == "sigmoid" and shape <= (10**5,)
+    )
+    few = (10**5, 10), (10**6, 10)
+    for loss, least, most in (
+        ("usual", 3.89, 6.69),
+        ("cross entropy", 3.46, 5.92),
+    ):
+        found = [r for shape in few for r in on_cpu(shape, loss, "softmax")]
+        assert [round(min(found), 2), round(max(found), 2)] == [least, most]
+    others = set(benchmark.SOFTMAX_SHAPES) - set(few)
+    found = [r for shape in others for r in on_cpu(shape, task="softmax")]
+    assert [round(min(found), 2), round(max(found), 2)] == [0.83, 1.94]
+    counted = 268 * 10**7 / cpu["copies"][-1]["gigabytes_a_second"] / 1e3
+    assert took["2 threads", "sigmoid", (10**7,), "usual"] > 5 * counted
+    copy = record["kernels"][3]
+    assert (copy["shape"], copy["dtype"]) == ([10**8], "float32")
+    counted = 268 * 10**8 / copy["terabytes_a_second"] / 1e6
+    measured = took["float32", "sigmoid", (10**8,), "usual"]
+    assert counted < measured < 1.2 * counted
     for size in (10**3, 10**4, 10**5, 10**6, 10**7):
         ours, usual = (
             took["float32", "sigmoid", (size,), loss]
             for loss in ("ours", "usual")
         )
         assert 100 < usual - ours < 350  # microseconds saved on the card
-        single, half = (
-            took[where, "sigmoid", (10 * size,), "ours"]
-            for where in ("float32", "bfloat16")
-        )
-        assert half > single
-    assert all(
-        time > took[where, task, shape, "ours"]
-        for (where, task, shape, loss), time in took.items()
-        if loss == "ours, compiled"
-    )
     assert ratio("float32", (10**8,), "usual") > 9
-    assert ratio("float32", (10**8,), "ours, compiled") > 10
-    assert ratio("float32", (10**8,), "torchvision, compiled") > 3 * ratio(
-        "float32", (10**8,), "torchvision"
-    )
-    assert all(
-        set(counts) == {"right"} for counts in record["numerics"].values()
-    )
+    on_card = [
+        ratio("float32", shape, "usual", "softmax")
+        for shape in ((32, 10), (256, 1000), (4096, 80), (8192, 32_000))
+    ]
+    assert max(on_card[:3]) < 1 and on_card[3] > 3
