@@ -1564,11 +1564,17 @@ def harmonised(x, y):
     return (sum(terms(x, y, 0.0)) / many).mean()
 
 
+def of_the_wrong(x, y):
+    wrong = (x > 0) != (y > 0)
+    return (sum(terms(x, y)) * wrong).mean()
+
+
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize(
     ("loss", "task", "measured"),
     [
         (by_confidence, M, "exponent γ: 5 to p_t = 0.18, 3 to p_t = 0.98"),
+        (of_the_wrong, B, "exponent γ: 2 to p_t = 0.46, no loss to p_t"),
         (harmonised, B, "gradient in a batch: 0.0476 to 0.143 of that"),
         (harmonised, L, "gradient in a batch: "),
     ],

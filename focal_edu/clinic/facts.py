@@ -89,6 +89,7 @@ def _steps(seen):
         end += many
         if many > 1:  # else a step lies in between
             kept += many
+            power = power if seen[end] else "no loss"
             told.append(f"{power} to p_t = {P_T[end]:.2g}")
     steps = end - kept < len(told) in (2, 3, 4)
     return (", ".join(told),) * steps
