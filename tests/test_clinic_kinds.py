@@ -1565,7 +1565,7 @@ def harmonised(x, y):
 
 
 def of_the_wrong(x, y):
-    wrong = (x > 0) != (y > 0)
+    wrong = x * (2 * y - 1) < 0
     return (sum(terms(x, y)) * wrong).mean()
 
 
