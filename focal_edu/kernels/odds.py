@@ -102,25 +102,29 @@ def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
 
 def classes(z, w, a, gamma, slope, out=None):
     """a Σ_k w_k f(m_k), every class against all others; at any logit."""
+    at = _places(_likeliest(z), z.shape)
+    z, w = z - _beside(_take(z, at), z), _like(w, z)
     if _library(z) is np and z.size * z.shape[1] <= PRODUCT:
-        return _few_classes(z, w, a, gamma, slope)
-    return _many_classes(z, w, a, gamma, slope, out)
+        return _few_classes(z, w, a, at, gamma, slope)
+    return _many_classes(z, w, a, at, gamma, slope, out)
 
 
-def _few_classes(z, w, a, gamma, slope):
-    """Every class by its odds: the sum of all others, over its own part."""
-    z = z - np.maximum.reduce(z, 1, keepdims=True)
+def _few_classes(z, w, a, at, gamma, slope):
+    """Every class by its odds: the sum of all others, over its own part.
+
+    Logits `z` are 0 in the likeliest classes, which stand `at` some places.
+    """
     p = np.exp(z)
     q = _others(p)
     q += _tiny(q)
-    ce = np.log1p(np.minimum.reduce(q, 1, keepdims=True)) - z
+    ce = np.log1p(q.take(at))[:, None] - z
     total = p + q
     p /= total
     q /= total
     factor = _power(q, gamma)
-    factor *= _like(w, z)
+    factor *= w
     factor *= a
-    losses = np.add.reduce(factor * ce, 1)
+    losses = _sums(factor * ce, at)
     if not slope:
         return losses, None
     fall = _fall(Truth(ce, p, q, factor), gamma)
@@ -143,13 +147,11 @@ def _all_but_own(count, dtype):
     return 1 - np.eye(count, dtype=dtype)
 
 
-def _many_classes(z, w, a, gamma, slope, out):
+def _many_classes(z, w, a, at, gamma, slope, out):
     """The likeliest class by its odds, and every other by its p.
 
     That p is no more than 1/2, so that 1 − p keeps its digits.
     """
-    at = _places(_likeliest(z), z.shape)
-    z, w = z - _beside(_take(z, at), z), _like(w, z)
     p = _exp(z)
     none = 0 * _take(p, at)
     _put(p, at, none)
