@@ -219,8 +219,8 @@ def ask(loss, form, logits, targets, dtype=None):
 
 def ask_each(loss, form, logits, targets, dtype=None):
     """Return the `Answer` on each example, each a batch of its own."""
-    examples = zip(logits[:, None], targets[:, None], strict=True)
     dtype = dtype or form.dtype
+    examples = zip(logits[:, None], targets[:, None], strict=True)
     answers = [_alone(loss, form, *one, dtype) for one in examples]
     return Answer(*map(np.array, zip(*answers, strict=True)))
 

@@ -213,11 +213,6 @@ def _in_a_batch(subject):
         yield "gradient in a batch", Deviation(said)
 
 
-def _gap(seen, true):
-    """The largest difference, as a share of the largest number."""
-    return np.abs(seen - true).max() / max(np.abs(true).max(), 1e-300)
-
-
 def measured_effect(subject, claims, profile):
     """How its gradient compares with focal loss's: hard, easy, a batch.
 

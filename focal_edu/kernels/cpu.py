@@ -188,7 +188,8 @@ def _work_beyond(work, again, values, losses, slopes):
 
     def by_pairs(*values):
         x, *others = (
-            v if isinstance(v, float) else _tensor(v) for v in values
+            torch.from_numpy(v) if isinstance(v, np.ndarray) else v
+            for v in values
         )
         with torch.no_grad(), saved_tensors_hooks(_kept, _kept):
             if slopes is None:
