@@ -725,6 +725,22 @@ def test_a_loss_that_draws_examples_changes_from_call_to_call(
     assert not report.names, report
 
 
+def test_what_is_drawn_by_chance_is_not_the_hardest():
+    # of this seed's batches a first call happens to draw the hardest
+    report = examine(drawn_three_to_one, task=B, seed=18)
+    assert "hardest" not in f"{report}" and not report.names, report
+
+
+def test_a_report_on_a_loss_that_draws_is_the_same_again():
+    torch.manual_seed(0)
+    first = f"{examine(drawn_three_to_one, task=B)}"
+    after = torch.rand(())
+    torch.manual_seed(1)
+    assert f"{examine(drawn_three_to_one, task=B)}" == first
+    torch.manual_seed(0)
+    assert torch.rand(()) == after, "it draws from the caller's numbers"
+
+
 def easiest(x, y):
     return -(-sum(terms(x, y))).topk((len(x) + 1) // 2).values.mean()
 

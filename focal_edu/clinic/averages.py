@@ -216,8 +216,9 @@ def _batch_by_batch(subject, fit):
         ]
     average = replace(average, detail=", ".join(told))
     if not all(counted.all() for counted in counts):
-        if subject.alone is None or not subject.alone.value.all():
-            return []  # what is left out costs nothing alone
+        alone = subject.alone
+        if not subject.is_steady or alone is None or not alone.value.all():
+            return []  # drawn by chance, or it costs nothing alone either
         kept = ", ".join(f"{int(c.sum())} of {c.numel()}" for c in counts)
         told = f"{kept} count; {average.name}: {average.detail}"
         average = replace(HARDEST, rule=average.rule, detail=told)

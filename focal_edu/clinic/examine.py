@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from .calls import Refusal, targets_first
 from .claims import GUESS, unset
@@ -80,7 +81,7 @@ def examine(
     ignore_index : int or None, optional
         The target that is to leave no trace; else the loss's attribute.
     seed : int, optional
-        Of the random batches.
+        Of the random batches, and of what the loss draws itself.
 
     Returns
     -------
@@ -111,7 +112,8 @@ def examine(
         ignore_index=ignore_index,
         seed=seed,
     )
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # a loss may draw
         return _report(loss, said)
 
 
