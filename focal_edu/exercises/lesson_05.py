@@ -5,7 +5,7 @@ import numpy as np
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 lower_loss = Choice(
-    "focal loss ends with a loss three times lower",
+    "what it shows that focal loss falls further",
     {
         "nothing about which network learned more": RIGHT,
         "that focal loss's network learned more": (
