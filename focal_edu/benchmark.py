@@ -182,16 +182,22 @@ def passes(loss, *arguments):
     A pass is an operation, forward or backward, that reads or writes as
     many numbers as the first argument holds; one on a part of them counts
     for that part. Views and new tensors without content do not count, nor
-    what an operation does inside, nor what NumPy does. NaN where this
-    PyTorch does not let its operations be watched.
+    what an operation does inside. NumPy's are not seen, so that it is done
+    on two threads or more, where PyTorch does all. NaN where this PyTorch
+    does not let its operations be watched.
     """
     try:
         watch = _watch()
     except ImportError:
         return math.nan, math.nan
     x = arguments[0].detach().requires_grad_()  # no gradient to add to
-    with watch:
-        loss(x, *arguments[1:]).backward()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(2, threads))
+    try:
+        with watch:
+            loss(x, *arguments[1:]).backward()
+    finally:
+        torch.set_num_threads(threads)
     return round(watch.numbers / x.numel()), watch.moved
 
 

@@ -62,6 +62,7 @@ def checks_of(dtype):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_check_fails(dtype, small, products, monkeypatch):
     monkeypatch.setattr(cpu, "SMALL", small)
+    monkeypatch.setattr(cpu, "QUICK", small > 0)
     monkeypatch.setattr(odds, "PRODUCT", products)
     checks = checks_of(dtype)
     assert len(checks) > 15_000
@@ -96,6 +97,7 @@ def test_many_classes_in_float32(classes, scale):
 def test_soft_targets_share_out_the_loss(size, small, monkeypatch):
     """Linear in y; slopes that cancel, within rounding of the larger."""
     monkeypatch.setattr(cpu, "SMALL", small)
+    monkeypatch.setattr(cpu, "QUICK", small > 0)
     x = torch.linspace(-size, size, 101)
     for gamma in accuracy.GAMMAS:
         parts = []
@@ -246,6 +248,7 @@ def test_soft_class_targets_at_extreme_logits(dtype):
 def test_a_shift_of_all_logits_changes_no_digit(shift, monkeypatch):
     """Also where the exponentials of some are too small to have digits."""
     monkeypatch.setattr(cpu, "SMALL", 0)
+    monkeypatch.setattr(cpu, "QUICK", False)
     z = shift + torch.tensor([[0.0, -55.0], [0.0, -0.5], [0.0, 60.0]])
     t = torch.tensor([0, 1, 0])
     found = []

@@ -165,6 +165,7 @@ def test_passes_in_place_count():
 
 def test_passes_of_pieces_are_those_of_a_whole(monkeypatch):
     monkeypatch.setattr(cpu, "LATE", math.inf)
+    monkeypatch.setattr(cpu, "SMALL", 2**11)
     found = []
     for share in (2**17, 2**15 + 1):
         monkeypatch.setattr(cpu, "SHARE", share)

@@ -1,7 +1,8 @@
 """Losses and slopes together on a CPU, by the odds.
 
 A small batch is worked by NumPy, whose operations take a third of the time
-to begin; a large one in pieces that stay in the cache.
+to begin, and on one thread half the time in all; a large one in pieces that
+stay in the cache.
 """
 
 import math
@@ -21,14 +22,17 @@ SHARE = 2**18
 """Logits of one thread's share of a piece; twice as many where there are
 fewer arrays of that size."""
 
-ALONE = 2**15
-"""Elements of a piece for one thread, which NumPy works; PyTorch too takes
-one thread for so few."""
+QUICK = (
+    torch.backends.cpu.get_cpu_capability() == "AVX512"
+    and sys.platform == "linux"
+)
+"""Whether NumPy's powers and logarithms come in vectors."""
 
-VECTORS = torch.backends.cpu.get_cpu_capability() == "AVX512"
-SMALL = ALONE if VECTORS and sys.platform == "linux" else 2**11
-"""Elements of a batch that is small: fewer where NumPy's logarithms do not
-come in vectors."""
+SMALL = 2**16 if QUICK else 2**11
+"""Elements of a batch that NumPy works, on one thread."""
+
+ALONE = 2**17 if QUICK else 2**15
+"""Elements of a piece for one thread. PyTorch takes one for 2**15."""
 
 LATE = 0.01
 """Seconds that no piece takes unless its threads wait for one another: on a
@@ -59,8 +63,12 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
     work = odds.hard if hard or y is None else odds.soft
     work = partial(work, gamma=gamma, slope=slope)
     again = partial(pairs.sigmoid_each, gamma=gamma)
-    values, size = (x, y, a, b), piece_size()
-    return _work(work, again, values, up, each, x.shape, flat_cut, size)
+    values, size, small = (x, y, a, b), piece_size(), SMALL
+    if QUICK and torch.get_num_threads() == 1:
+        size = small = ALONE
+    return _work(
+        work, again, values, up, each, x.shape, flat_cut, size, small
+    )
 
 
 def softmax(z, t, alpha, gamma, ignored, *, up, slope, each=False):
@@ -109,7 +117,9 @@ def _rows(work, again, values, up, each, shape, size):
     *values, up = rows
     n, _, *others = values[0].shape
     places = (n, *others)
-    found = _work(work, again, values, up, each, places, _row_cut, size)
+    found = _work(
+        work, again, values, up, each, places, _row_cut, size, SMALL
+    )
     if z.ndim == 2:
         return found
     losses, slopes = found
@@ -127,13 +137,14 @@ def _as_rows(value, ndim):
     return value.flatten(2 if value.ndim == ndim else 1)
 
 
-def _work(work, again, values, up, each, shape, cut, size):
-    """The losses, which have a `shape`, or their sum; up × the slopes."""
+def _work(work, again, values, up, each, shape, cut, size, small):
+    """The losses, which have a `shape`, or their sum; up × the slopes.
+
+    In pieces of a `size`, those up to a `small` one by NumPy.
+    """
     x = values[0]
-    if x.numel() > ALONE:
-        _keep_freed_memory()
+    _keep_freed_memory()
     if 0 < x.numel() <= size:
-        small = x.numel() <= SMALL and x.ndim > 0
         losses, slopes, total = _piece(work, again, values, up, small)
         return _tensor(losses if each else total), slopes
     losses = slopes = None
@@ -142,10 +153,11 @@ def _work(work, again, values, up, each, shape, cut, size):
     if work.keywords["slope"]:
         slopes = x.new_empty(x.shape)
     total = 0.0
-    for small, piece in in_turn(cut, size, *values, up, losses, slopes):
+    for late, piece in in_turn(cut, size, *values, up, losses, slopes):
         *own, up_, to_losses, to_slopes = piece
         out = to_slopes if x.dtype == working(x.dtype) else None
-        found, along, part = _piece(work, again, own, up_, small, out)
+        most = ALONE if late and QUICK else small
+        found, along, part = _piece(work, again, own, up_, most, out)
         if each:
             to_losses.copy_(_tensor(found))
         if slopes is not None and along is not to_slopes:
@@ -159,7 +171,7 @@ def _work(work, again, values, up, each, shape, cut, size):
 def _piece(work, again, values, up, small, out=None):
     """The loss of each; up × the slopes, in x's type; and the sum."""
     x = values[0]
-    if small:
+    if x.ndim and x.numel() <= small:
         own, out = map(odds.array, values), None
     else:
         own = x.to(working(x.dtype)), *values[1:]
@@ -258,8 +270,8 @@ def piece_size():
 
 
 def in_turn(cut, size, *values):
-    """Yield pieces of a `size`, or small ones once these were late; before
-    each, whether it is small."""
+    """Yield pieces of a `size`, or those for one thread once these were
+    late; before each, which of them it is."""
     late = False
     for piece in cut(size, *values):
         if late:

@@ -42,7 +42,7 @@ def hard(x, y, a, b, gamma, slope, out=None):
             weight = b - b * y
             weight += a * y
     n = x * sign
-    truth = _truth(xp.exp(n, out=n), gamma, weight)
+    truth = _truth(_exp(n, out=n), gamma, weight)
     losses = truth.factor * truth.ce
     if not slope:
         return losses, None
@@ -54,7 +54,7 @@ def soft(x, y, a, b, gamma, slope, out=None):
     xp, y = _library(x), _like(y, x)
     weight = 1 - y
     weight *= b
-    no = _truth(xp.exp(x, out=out), gamma, weight)
+    no = _truth(_exp(x, out=out), gamma, weight)
     ce = no.p / no.q
     ce = xp.log1p(ce, out=ce)
     factor = a * y
@@ -114,7 +114,7 @@ def _few_classes(z, w, a, at, gamma, slope):
 
     Logits `z` are 0 in the likeliest classes, which stand `at` some places.
     """
-    p = np.exp(z)
+    p = _exp(z)
     q = _others(p)
     q += _tiny(q)
     ce = np.log1p(q.take(at))[:, None] - z
@@ -184,7 +184,7 @@ def _truth(odds, gamma, weight):
     weighted."""
     xp, q = _library(odds), odds
     ce, p = xp.log1p(odds), odds + 1
-    p = xp.reciprocal(p, out=p)
+    p = p.reciprocal_() if xp is torch else np.divide(1, p, out=p)
     q *= p
     factor = _power(q, gamma)
     if not isinstance(weight, float) or weight != 1:
@@ -193,11 +193,11 @@ def _truth(odds, gamma, weight):
 
 
 def _exp(x, out=None):
-    """e^x, as of an x whose last digit is off: of tensors a power of 2, at
-    which no processor is slow."""
-    if isinstance(x, torch.Tensor):
-        return torch.mul(x, LOG2_E, out=out).exp2_()
-    return np.exp(x, out=out)
+    """e^x, as of an x whose last digit is off: a power of 2, at which all
+    are quick."""
+    xp = _library(x)
+    n = xp.multiply(x, LOG2_E, out=out)
+    return xp.exp2(n, out=n)
 
 
 def _power(q, gamma):
