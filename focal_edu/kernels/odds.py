@@ -278,9 +278,14 @@ def _sums(values, at):
     if isinstance(values, torch.Tensor):
         sums = values.sum(1)
         return sums if isinstance(at, torch.Tensor) else array(sums)
-    if len(values) > 64:
-        return np.einsum("nc...->n...", values)
-    return np.add.reduce(values, 1)
+    if values.ndim == 2 and values.size <= 2**13:
+        return values.dot(_ones(values.shape[1], values.dtype))
+    return np.einsum("nc...->n...", values)
+
+
+@lru_cache(maxsize=8)
+def _ones(count, dtype):
+    return np.ones(count, dtype)
 
 
 def _beside(values, wide):
