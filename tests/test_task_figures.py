@@ -213,12 +213,12 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
         return [ratio(where, shape, loss, task) for where in threads]
 
     least, most = sorted(on_cpu((10**7,)))
-    assert 6.9 < least < 7 and 8.1 < most < 8.2
-    assert 2 < min(on_cpu((10**6,))) < max(on_cpu((10**6,))) < 2.5
+    assert 9.95 < least < 10.05 and 13.4 < most < 13.5
+    assert 1.735 < min(on_cpu((10**6,))) < max(on_cpu((10**6,))) < 2.765
     short = [
         r for size in (1, 16, 10**3, 10**4, 10**5) for r in on_cpu((size,))
     ]
-    assert 1.105 < min(short) < max(short) < 1.525
+    assert 1.155 < min(short) < max(short) < 2.085
     assert all(
         time < 1000  # microseconds
         for (where, task, shape, _), time in took.items()
@@ -226,16 +226,16 @@ def test_what_lesson_10_concludes_of_the_recorded_tables():
     )
     few = (10**5, 10), (10**6, 10)
     for loss, least, most in (
-        ("usual", 3.89, 6.69),
-        ("cross entropy", 3.46, 5.92),
+        ("usual", 4.50, 6.78),
+        ("cross entropy", 3.63, 6.05),
     ):
         found = [r for shape in few for r in on_cpu(shape, loss, "softmax")]
         assert [round(min(found), 2), round(max(found), 2)] == [least, most]
     others = set(benchmark.SOFTMAX_SHAPES) - set(few)
     found = [r for shape in others for r in on_cpu(shape, task="softmax")]
-    assert [round(min(found), 2), round(max(found), 2)] == [0.83, 1.94]
+    assert [round(min(found), 2), round(max(found), 2)] == [0.91, 1.34]
     counted = 268 * 10**7 / cpu["copies"][-1]["gigabytes_a_second"] / 1e3
-    assert took["2 threads", "sigmoid", (10**7,), "usual"] > 5 * counted
+    assert took["2 threads", "sigmoid", (10**7,), "usual"] > 8 * counted
     copy = record["kernels"][3]
     assert (copy["shape"], copy["dtype"]) == ([10**8], "float32")
     counted = 268 * 10**8 / copy["terabytes_a_second"] / 1e6
