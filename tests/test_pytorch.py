@@ -243,10 +243,14 @@ def two_threads():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("size", [(300_000,), (3, 7, 40_000), (60_000, 7)])
-def test_pieces_leave_no_seam(size, monkeypatch):
+def test_pieces_leave_no_seam(size, threads, monkeypatch):
     """More elements than a piece holds, laid out against the grain."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(cpu, "QUICK", True)
+    monkeypatch.setattr(cpu, "SMALL", 2**11)
+    monkeypatch.setattr(cpu, "ALONE", 2**14)
     monkeypatch.setattr(cpu, "SHARE", 2**14)
     g = torch.Generator().manual_seed(1)
     whole = torch.randn(size, generator=g, dtype=torch.float64)

@@ -1,8 +1,8 @@
 """Losses and slopes together on a CPU, by the odds.
 
 A small batch is worked by NumPy, whose operations take a third of the time
-to begin, and on one thread half the time in all; a large one in pieces that
-stay in the cache.
+to begin, and on one thread less time in all; a large one in pieces that stay
+in the cache.
 """
 
 import math
