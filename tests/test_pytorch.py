@@ -250,7 +250,6 @@ def test_pieces_leave_no_seam(size, threads, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(cpu, "QUICK", True)
     monkeypatch.setattr(cpu, "SMALL", 2**11)
-    monkeypatch.setattr(cpu, "ALONE", 2**14)
     monkeypatch.setattr(cpu, "SHARE", 2**14)
     g = torch.Generator().manual_seed(1)
     whole = torch.randn(size, generator=g, dtype=torch.float64)

@@ -31,8 +31,9 @@ QUICK = (
 SMALL = 2**16 if QUICK else 2**11
 """Elements of a batch that NumPy works, on one thread."""
 
-ALONE = 2**17 if QUICK else 2**15
-"""Elements of a piece for one thread. PyTorch takes one for 2**15."""
+ALONE = 2**15
+"""Elements of a piece for one of several threads: as many as PyTorch, too,
+takes one for."""
 
 LATE = 0.01
 """Seconds that no piece takes unless its threads wait for one another: on a
@@ -65,7 +66,7 @@ def sigmoid(x, y, a, b, gamma, *, up, slope, each=False, hard=False):
     again = partial(pairs.sigmoid_each, gamma=gamma)
     values, size, small = (x, y, a, b), piece_size(), SMALL
     if QUICK and torch.get_num_threads() == 1:
-        size = small = ALONE
+        size = small = SHARE // 2
     return _work(
         work, again, values, up, each, x.shape, flat_cut, size, small
     )
@@ -160,7 +161,7 @@ def _work(work, again, values, up, each, shape, cut, size, small):
         found, along, part = _piece(work, again, own, up_, most, out)
         if each:
             to_losses.copy_(_tensor(found))
-        if slopes is not None and along is not to_slopes:
+        if slopes is not None and along.data_ptr() != to_slopes.data_ptr():
             to_slopes.copy_(along)
         total += float(part)
     if losses is None:
@@ -172,7 +173,7 @@ def _piece(work, again, values, up, small, out=None):
     """The loss of each; up × the slopes, in x's type; and the sum."""
     x = values[0]
     if x.ndim and x.numel() <= small:
-        own, out = map(odds.array, values), None
+        own, out = map(odds.array, values), odds.array(out)
     else:
         own = x.to(working(x.dtype)), *values[1:]
     with np.errstate(all="ignore"):
