@@ -17,6 +17,7 @@ from focal_edu.calibration import (
     scaled,
     trained_output,
 )
+from focal_edu.recorded import load
 
 
 def pairs(p):
@@ -139,6 +140,12 @@ def test_focal_temperature_scaling_finds_both_parts():
 def test_far_out_logits_stay_finite():
     for gamma in (0, 2):
         assert np.isfinite(scaled([[900.0, -900, 0]], 1, gamma=gamma)).all()
+
+
+def test_in_time_each_way_has_the_rate_and_steps_of_its_own_best():
+    for row in load("calibration")["rows"]:
+        for name, scores in row.get("grid", {}).items():
+            assert str(row[name]) == max(scores, key=scores.get)
 
 
 def test_bad_arguments_are_named():

@@ -64,7 +64,7 @@ def test_trained_output_at_gamma():
 
 def test_reliability_at_gamma_draws_the_record():
     rows = {
-        row["gamma"]: row["bins"]
+        (row["gamma"], row["way"]): row["bins"]
         for row in load("calibration")["rows"]
         if row["regime"] == "too long"
     }
@@ -73,7 +73,7 @@ def test_reliability_at_gamma_draws_the_record():
         gamma=range(6),
         way=("as trained", "temperature"),
     ):
-        confidence, accuracy, part = np.array(rows[at["gamma"]][at["way"]]).T
+        confidence, accuracy, part = np.array(rows[at["gamma"], at["way"]]).T
         close(column(seen["dots"], "confidence"), confidence)
         close(column(seen["dots"], "accuracy"), accuracy)
         off = (part * abs(confidence - accuracy)).sum()

@@ -179,16 +179,13 @@ def record(name, **which):
 
 
 def test_the_records_hold_what_lessons_07_and_08_predict():
-    row = record("calibration", gamma=0, regime="too long")
-    confidence, _, part = np.array(row["bins"]["as trained"]).T
+    long = {"name": "calibration", "regime": "too long"}
+    row = record(**long, gamma=0, way="as trained")
+    confidence, _, part = np.array(row["bins"]).T
     asked = question("08.sure")
     assert abs(100 * (confidence * part).sum() - asked.truth) < asked.within
     after = [
-        np.mean(
-            record("calibration", gamma=g, regime="too long")["temperature"][
-                "ece"
-            ]
-        )
+        np.mean(record(**long, gamma=g, way="temperature")["ece"])
         for g in (0, 2)
     ]
     assert abs(after[0] - after[1]) < 0.01

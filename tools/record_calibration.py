@@ -3,10 +3,12 @@
 python tools/record_calibration.py
 
 "Too long" is the same rate and number of steps for every γ. "In time" has
-both chosen for each γ by the log loss on the validation part, of draws that
-are not among those then measured. A temperature is fitted on a network's own
-validation part.
+both chosen for each γ and each way of using the outputs, by the log loss that
+this way has on the validation part, of draws that are not among those then
+measured. A temperature is fitted on a network's own validation part.
 """
+
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ import torch
 from focal_edu import overtrained as ot
 from focal_edu.calibration import fit_temperature, scaled
 from focal_edu.recorded import Recording
-from focal_edu.training import tune
+from focal_edu.training import Tuned
 
 GAMMAS = (0, 1, 2, 3, 4, 5)
 TOO_LONG = {"rate": 0.01, "steps": 2000}
@@ -32,95 +34,95 @@ def main():
         draws_to_choose=len(CHOOSING),
         draws_measured=len(MEASURED),
     )
-    choosing, measured = ot.draws(CHOOSING), ot.draws(MEASURED)
+    choosing = ot.draws(CHOOSING)
+    measured = cache(partial(measure, ot.draws(MEASURED)))
     rows = []
     for gamma in GAMMAS:
-        chosen = tune(trial(gamma), choosing, rate=RATES)
-        in_time = {key: chosen.best[key] for key in TOO_LONG}
-        for regime, settings in (
-            ("too long", TOO_LONG),
-            ("in time", in_time),
+        for way, tried in choose(choosing, gamma).items():
+            in_time = {key: tried.best[key] for key in TOO_LONG}
+            about = {
+                "grid": {key: profile(tried, key) for key in TOO_LONG},
+                "edges": tried.at_edge,
+            }
+            for head in (
+                {"regime": "too long", **TOO_LONG},
+                {"regime": "in time", **in_time, **about},
+            ):
+                found = measured(gamma, head["rate"], head["steps"])[way]
+                rows.append({"gamma": gamma, "way": way, **head, **found})
+            print(gamma, way, in_time, flush=True)
+        recording.write(rows)
+
+
+def choose(parts, gamma):
+    """Return what was tried, by way: its score is less log loss."""
+    images, labels = parts.validation
+    labels, tried = labels.numpy(), {}
+    for rate in RATES:
+        for steps, model in ot.fit(
+            parts.train, CHOOSING, gamma=gamma, rate=rate, steps=STEPS
         ):
-            grid = {key: profile(chosen, key) for key in TOO_LONG}
-            head = {"gamma": gamma, "regime": regime, "settings": settings}
-            head |= {"grid": grid} if regime == "in time" else {}
-            rows.append(head | row(gamma, settings, measured))
-            recording.write(rows)
-            print(gamma, regime, settings, flush=True)
+            z = ot.logits(model, images)
+            for way, p, _ in each_way(gamma, (z, labels), z):
+                score = less_nll(p, labels)
+                one = {"rate": rate, "steps": steps, "score": score}
+                tried.setdefault(way, []).append(one)
+    return {way: Tuned(rows) for way, rows in tried.items()}
 
 
-def less_nll(p, labels):
-    labels = np.asarray(labels)
-    return np.log(np.take_along_axis(p, labels[..., None], -1)).mean()
-
-
-def trial(gamma):
-    """Return what `tune` calls: the negative log loss by steps."""
-
-    def scored(train, validation, rate):
-        images, labels = validation
-        runs = ot.fit(train, CHOOSING, gamma=gamma, rate=rate, steps=STEPS)
-        return {
-            step: less_nll(scaled(ot.logits(model, images), 1), labels)
-            for step, model in runs
-        }
-
-    return scored
-
-
-def row(gamma, settings, measured):
-    rate, steps = settings["rate"], settings["steps"]
+def measure(parts, gamma, rate, steps):
+    """Return the scores of each draw's test part, by way."""
     ((_, model),) = ot.fit(
-        measured.train, MEASURED, gamma=gamma, rate=rate, steps=(steps,)
+        parts.train, MEASURED, gamma=gamma, rate=rate, steps=(steps,)
     )
-    held, test = (
-        (ot.logits(model, images), labels.numpy())
-        for images, labels in (measured.validation, measured.test)
-    )
-    known, truth = measured.train
-    right = ot.logits(model, known).argmax(-1) == truth.numpy()
-    result = {"train_accuracy": round(float(right.mean()), 4)}
-    ways, found = each_way(gamma, held, test)
-    for way, p in ways.items():
-        each = [ot.scores(*pair) for pair in zip(p, test[1], strict=True)]
+    images, labels = parts.validation
+    held = ot.logits(model, images), labels.numpy()
+    images, labels = parts.test
+    labels, result = labels.numpy(), {}
+    ways = each_way(gamma, held, ot.logits(model, images))
+    for way, p, fitted in ways:
+        each = [ot.scores(*pair) for pair in zip(p, labels, strict=True)]
         result[way] = {
             name: [round(s[name], 4) for s in each] for name in each[0]
         }
-    result |= {name: np.round(t, 3).tolist() for name, t in found.items()}
-    result["bins"] = {
-        way: bins(ways[way], test[1]) for way in ("as trained", "temperature")
-    }
+        temperatures, gammas = zip(*fitted, strict=True)
+        result[way] |= {
+            "temperatures": np.round(temperatures, 3).tolist(),
+            "gammas": gammas,
+            "bins": bins(p, labels),
+        }
     return result
 
 
-def each_way(gamma, held, test):
-    """Probabilities of the test part, by what is done to the logits."""
-    pairs = [*zip(*held, strict=True)]
-    plain = [fit_temperature(z, y) for z, y in pairs]
-    focal = [fit_temperature(z, y, gamma=gamma) for z, y in pairs]
-    # focal temperature scaling, both parts fitted, whatever the loss was
-    both = [best_pair(z, y) for z, y in pairs]
-    z = test[0]
-    return {
-        "as trained": scaled(z, 1),
-        "temperature": scaled(z, column(plain)),
-        "recovery": scaled(z, 1, gamma=gamma),
-        "recovery and temperature": scaled(z, column(focal), gamma=gamma),
-        "focal temperature scaling": np.stack(
-            [scaled(z, t, gamma=g) for z, (t, g) in zip(z, both, strict=True)]
-        ),
-    }, {
-        "temperatures": plain,
-        "focal_temperatures": focal,
-        "fts_gammas": [g for _, g in both],
-    }
+def each_way(gamma, held, logits):
+    """Yield way, probabilities and the (temperature, γ) of each draw."""
+    draws = [pairs(gamma, *draw) for draw in zip(*held, strict=True)]
+    for way in draws[0]:
+        fitted = [draw[way] for draw in draws]
+        each = zip(logits, fitted, strict=True)
+        p = np.stack([scaled(z, t, gamma=g) for z, (t, g) in each])
+        yield way, p, fitted
 
 
-def best_pair(z, y):
-    """Return the (temperature, γ) of the least log loss."""
-    pairs = [(fit_temperature(z, y, gamma=g), g) for g in GAMMAS]
-    good = [less_nll(scaled(z, t, gamma=g), y) for t, g in pairs]
-    return pairs[np.argmax(good)]
+def pairs(gamma, z, labels):
+    """Return the (temperature, γ) that makes probabilities, by way."""
+
+    def fitted(g):
+        return fit_temperature(z, labels, gamma=g), g
+
+    def good(pair):
+        return less_nll(scaled(z, pair[0], gamma=pair[1]), labels)
+
+    ways = {"as trained": (1, 0), "temperature": fitted(0)}
+    if gamma == 0:
+        both = max(map(fitted, GAMMAS), key=good)
+        return ways | {"focal temperature scaling": both}
+    both = fitted(gamma)
+    return ways | {"recovery": (1, gamma), "recovery and temperature": both}
+
+
+def less_nll(p, labels):
+    return np.log(np.take_along_axis(p, labels[..., None], -1)).mean()
 
 
 def profile(chosen, key):
@@ -142,10 +144,6 @@ def bins(p, labels):
         for b in range(BINS)
         if count[b]
     ]
-
-
-def column(numbers):
-    return np.array(numbers)[:, None, None]
 
 
 if __name__ == "__main__":
