@@ -426,3 +426,68 @@ def test_what_takes_probabilities_may_be_unknown_too(turned):
 
     report = examine(keras_order if turned else loss)
     assert report.verdict in ("unknown", "refused") and not report.names
+
+
+def alpha_t(x, y, alpha=0.25, gamma=2):
+    ce = bce(x, y)
+    weight = alpha * y + (1 - alpha) * (1 - y)
+    return weight * (1 - torch.exp(-ce)) ** gamma * ce
+
+
+def test_a_divisor_may_be_the_one_claimed_by_accident():
+    def loss(x, y):  # the first batch has as many p above 1/2 as positives
+        return alpha_t(x, y).sum() / (x > 0).sum().clamp(min=1)
+
+    report = examine(loss, alpha=0.25, gamma=2, reduction="mean_positive")
+    assert "average is the one claimed" in report.failing, report
+
+
+def test_each_class_is_asked_about_alone():
+    def loss(z, t):  # of class 0 alone there is one column
+        p_t = (F.one_hot(t) * z.softmax(1)).sum(1)
+        return -((1 - p_t) ** 2 * p_t.log()).mean()
+
+    told = "but a batch of one example fails"
+    assert told in examine(loss, task="multi-class").headline
+
+
+def test_ignored_targets_may_be_counted_as_less_than_no_positive():
+    def loss(x, y):
+        each = torch.where(y < 0, 0, alpha_t(x, y.clamp(min=0)))
+        return each.sum() / y.sum().clamp(min=1)
+
+    how = {"alpha": 0.25, "reduction": "mean_positive", "ignore_index": -1}
+    report = examine(loss, gamma=2, **how)
+    assert report.failing == ("ignored targets leave no trace",), report
+
+
+def test_easy_examples_may_not_be_left_out():
+    def loss(x, y):
+        return (alpha_t(x, y) * ((y > 0) | (x > -3))).mean()
+
+    report = examine(loss, alpha=0.25, gamma=2)
+    assert not report.conforms, report
+
+
+def test_an_alpha_beyond_1_is_no_other_divisor():
+    report = examine(lambda x, y: alpha_t(x, y, alpha=2.0).mean())
+    assert report.names == ("other weights",), report
+    assert "2 for positives, −1 for negatives" in report.headline
+
+
+@pytest.mark.parametrize("told", [{}, {"gamma": 2, "alpha": 0.25}])
+def test_of_two_classes_alpha_is_the_paper_s(told):
+    class OfTwo(torch.nn.Module):
+        def __init__(self, alpha=0.25):
+            super().__init__()
+            self.alpha = alpha
+
+        def forward(self, z, t):
+            weight = torch.tensor([1 - self.alpha, self.alpha])[t]
+            ce = F.cross_entropy(z, t, reduction="none")
+            return (weight * (1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    assert examine(OfTwo(), **told).conforms
+    turned = examine(OfTwo(0.75), **(told | {"alpha": 0.25}))
+    assert turned.names == ("alpha to class 0",), turned
+    assert "α goes where it should" in turned.failing

@@ -250,8 +250,10 @@ def _claims(subject, known, names=()):
     if subject.task != "multi-class" or claims.sigmoids or not one:
         return claims
     # one number for C classes becomes the weights it stands for
+    table = rules.table_of(claims.alpha, claims.classes, True, by_class=True)
+    if claims.classes == 2:  # as of one sigmoid
+        return replace(claims, alpha=tuple(table.tolist()))
     rule = next((n for n in names if n.part == "alpha" and n.rule), None)
     rule = rule or named("alpha to every class")
-    table = rules.table_of(claims.alpha, claims.classes, True, by_class=True)
     alpha = tuple(rule.rule(claims.alpha, table).tolist())
     return replace(claims, alpha=alpha, one_number=claims.alpha)

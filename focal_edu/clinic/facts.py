@@ -222,10 +222,10 @@ def measured_effect(subject, claims, profile):
         return ""
     seen, true = np.sum([*profile.gradient.values()], axis=0)
     shown = [
-        f"{seen[at] / true[at]:.3g} times at p_t = {P_T[at]:.1g}"
+        f"{seen[at] / true[at]:.3g} at p_t = {P_T[at]:.1g}"
         for at in SHOWN[::2]
     ]
     true = claims.ask(subject.batch).gradient
     ratio = _along(subject.answer.gradient, true)
-    shown.append(f"{ratio:.3g} times on a batch of {len(true)}")
-    return "its gradient is focal loss's " + ", ".join(shown)
+    shown.append(f"{ratio:.3g} on a batch of {len(true)}")
+    return "its gradient over focal loss's: " + ", ".join(shown)

@@ -89,7 +89,7 @@ def _kind(alpha):
 def _rules(subject, model, alpha):
     """What an α may be made of: the paper's rule first."""
     one_for_many = subject.task == "multi-class" and not model.pairs
-    one_for_many &= _kind(alpha) == "number"
+    one_for_many &= _kind(alpha) == "number" and subject.labels.classes > 2
     if not one_for_many:
         yield None
     half = one_for_many and alpha == 0.5  # where all rules are one
@@ -189,6 +189,7 @@ def _both(table):
 
 def _others(table):
     even = table.ndim == 2 and np.ptp(table, 1).max() < 1e-5
+    even = even and table.min() >= 0
     others = Variant(
         OTHERS,
         "alpha",
@@ -196,7 +197,7 @@ def _others(table):
         "the balance is set by other numbers than α",
         detail=_both(table) if even else in_words(table),
     )
-    if table.ndim == 2 and np.allclose(table.sum(0), 1, 1e-4):
+    if table.shape[1:] > (1,) and np.allclose(table.sum(0), 1, 1e-4):
         own = tuple(table[1])
         name = f"alpha is {show(own)}, of each output"
         return replace(others, name=name, detail="")
