@@ -1455,6 +1455,24 @@ def test_another_divisor_is_told_as_it_is(loss, detail):
     assert report.names == ("another divisor",) and detail in str(report)
 
 
+def logs_over_positives(x, y, alpha=0.25, dtype=torch.float64):
+    """Written out, and nothing guards a logarithm or the divisor."""
+    p, y = x.to(dtype).sigmoid(), y.to(dtype)
+    positive = alpha * y * (1 - p) ** 2 * p.log()
+    negative = (1 - alpha) * (1 - y) * p**2 * (1 - p).log()
+    return -(positive + negative).sum() / y.sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("task", [B, L])
+def test_an_added_positive_costs_nothing_and_breaks_nothing(task, dtype):
+    loss = partial(logs_over_positives, dtype=dtype)
+    report = examine(loss, task=task)
+    assert {*report.names} <= {"log of a rounded probability, summed"}, report
+    assert report.claims.reduction == "mean_positive"
+    assert report.claims.alpha == 0.25
+
+
 def sums_of_classes(z, t):
     hot = F.one_hot(t, z.shape[1]).to(z)
     return (of_classes(z, t)[:, None] * hot).sum(0).mean()

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 import numpy as np
 import torch
 
-from .batches import COSTLESS, Labels
+from .batches import Labels
 from .calls import Answer, Form, Refusal, ask, ask_each, fresh
 
 HOPELESS = -500.0
@@ -82,16 +82,18 @@ class Subject:
         """The answer to each example, a batch of its own.
 
         Where a loss is infinite without a positive, or without a negative,
-        each example gets one that costs nothing.
+        each example gets one that costs next to nothing.
         """
         if not self.in_need:
             return ask_each(self.loss, self.form, *batch, dtype)
-        answers = []
+        inside = torch.float64 if self.rtol < 1e-6 else torch.float32
+        unit, answers = torch.finfo(dtype or inside).eps, []
+        costless = -np.log(unit)  # p is not yet 1, nor 0 · log (1 − p) NaN
         for x, y in zip(*batch, strict=True):
             other = np.zeros_like(y)
             other.flat[0] = not np.any(y)  # one positive, of several labels
             sign = 2 * self.yes(other) - 1
-            pair = np.stack([x, COSTLESS * sign])
+            pair = np.stack([x, costless * sign])
             both = slice(None if np.any(y) in self.in_need else 1)
             asked = pair[both], np.stack([y, other])[both]
             answer = self.ask(asked, dtype)
