@@ -376,6 +376,7 @@ class Search:
             )[0]
             found = self._with(numbers)
             near = max(map(abs, numbers)) < 100
+            near &= found.numbers.get("eps", 0) < 0.5  # else all but 1 − p_t
             near &= all(
                 1e-3 < x < (0.98 if k == "share" else 0.49)
                 for k, x in found.numbers.items()

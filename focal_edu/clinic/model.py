@@ -63,9 +63,12 @@ class Model:
     def slack(self):
         """How much coarser than others it is met.
 
-        Of targets smoothed in float32 1 − y keeps fewer digits than y.
+        Of targets smoothed in float32 1 − y keeps fewer digits than y, and
+        a sum of weights in float32 fewer than they.
         """
-        return SLACK if "smoothing" in f"{self.probability}" else 1
+        told = f"{self.probability}; {self.reduction}"
+        coarse = "smoothing" in told or "over the weights" in told
+        return SLACK if coarse else 1
 
     @property
     def numbers(self):

@@ -30,7 +30,7 @@ def gamma_zero_is_cross_entropy(subject, claims):
     if claims.gamma > 0 and np.array_equal(seen, subject.answer.value):
         return RISK, "its γ can be set, and nothing changes"
     true = replace(claims, gamma=0.0).ask(subject.batch).value
-    return close(seen, true, subject.rtol), _worst(seen, true)
+    return _agree(subject, seen, true)
 
 
 def one_example_is_a_batch(subject, claims):
