@@ -1656,6 +1656,30 @@ def test_what_has_no_name_says_in_one_line_what_was_measured(
     assert f"Measured: {measured}" in report.headline, report
 
 
+def of_the_wrong(z, t):
+    return (of_classes(z, t) * (z.argmax(1) != t)).sum()
+
+
+def without_class_0(z, t):
+    """A softmax without it: a loss of 0 where it is the truth."""
+    log_p = z[:, 1:].log_softmax(1)
+    return -(log_p * F.one_hot(t, z.shape[1])[:, 1:]).sum()
+
+
+def of_the_batch(z, t):
+    """Shifted by one: nothing of an example alone."""
+    return of_classes(z[:-1], t[1:]).sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [(of_the_wrong, "no"), (without_class_0, "no"), (of_the_batch, "")],
+)
+def test_p_t_alone_decides_for_every_class_right_or_wrong(loss, said):
+    facts = dict(examine(loss, task=M).facts)
+    assert facts.get("p_t alone decides", "")[:2] == said
+
+
 def test_a_class_of_its_own_power_is_described_by_it():
     report = examine(by_class, task=M)
     assert dict(report.facts)["exponent, class 1"] == "2"

@@ -161,16 +161,20 @@ def _of_model(subject, model, told):
 
 
 def _decided(subject):
-    """Whether p_t alone decides, for one class with other logits."""
-    if subject.task == "multi-class":
-        rng = np.random.default_rng(subject.seed + 2)
-        labels, same = subject.labels, np.full(4, 0.3)
-        many = labels.at_margins(same, rng, labels.used[0])
-        value = subject.each(many).value
-        spread = np.ptp(value) / max(np.abs(value).max(), 1e-300)
+    """Whether p_t alone decides, for a class with other logits."""
+    if subject.task != "multi-class":
+        return
+    rng, labels = np.random.default_rng(subject.seed + 2), subject.labels
+    spreads = []
+    for x_t in (0.3, -0.3, -np.log(labels.classes)):  # right, or not
+        for label in labels.used[:3]:
+            many = labels.at_margins(np.full(4, x_t), rng, label)
+            value = subject.each(many).value
+            spreads.append(np.ptp(value) / np.abs(value).max())
+    spread = max(filter(np.isfinite, spreads), default=None)  # of no zeros
+    if spread is not None:
         varies = Deviation(f"no: it varies by {spread:.1%}")
-        if np.isfinite(spread):
-            yield "p_t alone decides", "yes" if spread < 1e-5 else varies
+        yield "p_t alone decides", "yes" if spread < 1e-5 else varies
 
 
 def _own_derivative(subject):
