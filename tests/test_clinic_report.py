@@ -16,7 +16,7 @@ from focal_edu import FocalLoss
 from focal_edu.clinic import VARIANTS, assert_conforms, build, examine
 from focal_edu.clinic.names.variant import UNREDUCED
 from focal_edu.clinic.properties import PROPERTIES
-from focal_edu.clinic.report import apart
+from focal_edu.clinic.report import RISK, apart
 from focal_edu.pytorch import softmax_focal_loss
 
 
@@ -635,6 +635,23 @@ def test_a_right_loss_of_images_and_ignored_targets_has_no_risk():
     names = {f.name for f in report.findings if f.holds is True}
     assert "images count as their pixels" in names
     assert "ignored targets leave no trace" in names
+
+
+@pytest.mark.parametrize(
+    ("places", "last"), [(1, True), (1, False), (2, False), (3, False)]
+)
+@pytest.mark.parametrize("summed", [True, False])
+def test_images_are_asked_of_what_takes_nothing_else(places, last, summed):
+    def loss(z, t):
+        assert t.ndim == 1 + places and z.ndim == 2 + places
+        z = z.movedim(-1, 1) if last else z
+        each = F.cross_entropy(z, t, reduction="none").flatten(1)
+        return (each.sum(1) if summed else each.mean(1)).mean()
+
+    report = examine(loss, task="multi-class")
+    asked = {finding.name: finding.holds for finding in report.findings}
+    assert report.conforms, report
+    assert asked["images count as their pixels"] == (RISK if summed else True)
 
 
 @pytest.mark.parametrize("refused", [4, 16])

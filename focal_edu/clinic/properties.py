@@ -339,14 +339,16 @@ def _runs_on_meta(subject, moved_by_hand):
 
 
 def images_count_as_their_pixels(subject, claims):
-    if subject.task == "multi-label" or subject.form.map:
+    form = subject.form
+    if subject.task == "multi-label" and not form.map:
         return None, "asked of losses of one label, in batches of examples"
     many = 4 * (claims.classes + 1)
     batch = subject.labels.usual(subject.rng, many)
-    _, given = subject.inputs(batch)
+    _, given = replace(subject, form=replace(form, map=())).inputs(batch)
+    images = [_as_images(tensor, form.map or (-1, -1)) for tensor in given]
     try:
         flat = subject.ask(batch).value.sum()
-        value = value_of(subject.copy(), *map(_as_images, given))
+        value = value_of(subject.copy(), *images)
     except Refusal:
         return None, "it takes no images, or no batch of this size"
     value = value.detach().double().sum().item()
@@ -354,10 +356,12 @@ def images_count_as_their_pixels(subject, claims):
     return close(value, flat, subject.rtol) or RISK, seen
 
 
-def _as_images(tensor):
-    """N rows as two images with N / 2 pixels each, classes on axis 1."""
-    images = tensor.reshape(2, 2, -1, *tensor.shape[1:])
-    return images.movedim(-1, 1) if tensor.ndim == 2 else images
+def _as_images(tensor, axes):
+    """N rows as two images with N / 2 pixels each, along these axes."""
+    size = *(2, 2, 1)[: len(axes)], -1
+    images = tensor.reshape(*size, *tensor.shape[1:])
+    moved = tensor.ndim == 2 and axes[0] == -1  # classes, to axis 1
+    return images.movedim(-1, 1) if moved else images
 
 
 def several_labels_count_as_examples(subject, claims):
