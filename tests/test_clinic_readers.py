@@ -354,8 +354,23 @@ def test_half_precision_inside_is_no_deviation(dtype):
         modulation = (-2 * F.softplus(x * (2 * y - 1))).exp()
         return (modulation * bce(x, y)).mean()
 
-    report = examine(loss, gamma=2, alpha=None)
-    assert report.conforms and "computes in half precision" in f"{report}"
+    for claims in ({"gamma": 2, "alpha": None}, {}):
+        report = examine(loss, **claims)
+        assert report.conforms, report
+        assert "computes in half precision" in f"{report}"
+
+
+def hinge(x, y):
+    return (1 - x * (2 * y - 1)).clamp(min=0).mean()
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_half_precision_is_told_of_what_is_unknown_too(half):
+    report = examine(
+        lambda x, y: hinge(x.half() if half else x, y), task="binary"
+    )
+    assert report.verdict == "unknown", report
+    assert ("computes in half precision" in f"{report}") == half
 
 
 def test_a_mean_near_the_right_one_is_no_right_formula():

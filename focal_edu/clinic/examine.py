@@ -139,7 +139,7 @@ def _report(whole, said):
         SIGMOIDS: claims.sigmoids,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
-        COARSE: not subject.can_be_told and verdict == "right",
+        COARSE: not subject.can_be_told and subject.in_steps,
     }
     right, unknown = verdict == "right", verdict == "unknown"
     return Report(

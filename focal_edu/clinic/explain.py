@@ -111,9 +111,7 @@ def _explanations(subject, known, found):
 
 
 def _as_claimed(subject, known):
-    """What cannot be told apart may still be what it claims to be."""
-    if unset(known.gamma):
-        return
+    """What cannot be told apart may still be what it claims, or the usual."""
     tried = [known.reduction]
     if unset(known.reduction):
         tried = ["mean", "sum"] if subject.is_number else ["none"]

@@ -180,6 +180,13 @@ class Subject:
         return close(*self.repeated, 1e-12)  # but for the order of a sum
 
     @measured
+    def in_steps(self):
+        """Whether logits that are all but the same give the very same."""
+        logits, targets = self.batch
+        beside = self.ask((logits * (1 + 1e-7), targets))
+        return np.array_equal(beside.value, self.answer.value)
+
+    @measured
     def in_need(self):
         """Which labels are infinite or NaN where they are alone.
 
