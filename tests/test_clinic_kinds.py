@@ -4,6 +4,7 @@ Claims that projects make; what passes for a focal loss and is one; what
 public repositories call a focal loss and is not quite.
 """
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -14,10 +15,11 @@ import torch.nn.functional as F
 from time_clinic import unsure
 
 from focal_edu import FocalLoss
-from focal_edu.clinic import assert_conforms, examine, fit
+from focal_edu.clinic import VARIANTS, assert_conforms, build, examine, fit
 from focal_edu.clinic.batches import Labels
 from focal_edu.clinic.calls import Form
 from focal_edu.clinic.forms import meet
+from focal_edu.clinic.names import named
 
 pytestmark = pytest.mark.slow
 
@@ -1536,6 +1538,22 @@ def test_labels_over_their_positives_are_named_where_these_may_lack():
     report = examine(lone_positives, task=L, gamma=2, alpha=None)
     assert report.claims.reduction == "mean_positive", report
     assert report.failing == ("finite without positives",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [v.name for v in VARIANTS if "divided by the sum of" in v.name],
+)
+def test_normalised_factors_say_how_large_they_leave_the_loss(name):
+    x, y = torch.zeros(8), torch.ones(8)  # of a cross entropy of log 2 each
+    summed, averaged = (
+        build(name, reduction=reduction)(x, y).item()
+        for reduction in ("sum", "mean")
+    )
+    assert summed == pytest.approx(math.log(2))
+    assert averaged == pytest.approx(math.log(2) / 8)
+    told = "summed, the loss has cross entropy's size, averaged N times less"
+    assert named(name).effect.startswith(told)
 
 
 @pytest.mark.parametrize("least", [0, 1])

@@ -141,8 +141,9 @@ def unfocused(truth, weights, factor, reduce):
 @variant(
     "divided by the sum of the factors",
     "(1 − p_t)^γ / Σ (1 − p_t)^γ of the batch: normalised focal loss",
-    "the loss keeps cross entropy's size; as examples become easy the "
-    "hard ones get more, and each example moves the others' gradients",
+    "summed, the loss has cross entropy's size, averaged N times less; as "
+    "examples become easy the hard ones get more, and each example moves "
+    "the others' gradients",
     seen="segmentation-models-pytorch 0.6.0 and toolbelt, normalized",
     alone=unfocused,
 )
@@ -154,8 +155,8 @@ def over_factors(truth, weights, factor, reduce):
 @variant(
     "divided by the sum of the factors, detached",
     "(1 − p_t)^γ / Σ (1 − p_t)^γ, the divisor without a gradient",
-    "the loss keeps cross entropy's size; as examples become easy the "
-    "hard ones get more",
+    "summed, the loss has cross entropy's size, averaged N times less; as "
+    "examples become easy the hard ones get more",
     alone=unfocused,
 )
 def over_factors_detached(truth, weights, factor, reduce):
@@ -166,7 +167,8 @@ def over_factors_detached(truth, weights, factor, reduce):
 @variant(
     "divided by the sum of weights and factors",
     "α_t (1 − p_t)^γ / Σ α_t (1 − p_t)^γ of the batch",
-    "the loss keeps cross entropy's size, α balances within a batch only",
+    "summed, the loss has cross entropy's size, averaged N times less; α "
+    "balances within a batch only",
     alpha=WEIGHTED,
     alone=unfocused,
     relative=True,
