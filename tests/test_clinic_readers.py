@@ -1,5 +1,6 @@
 """Losses as people write them, found by readers: none is misjudged."""
 
+import math
 from functools import partial
 
 import pytest
@@ -336,6 +337,22 @@ def test_a_binary_loss_may_index_by_its_targets(shape):
     report = examine(loss)
     assert report.conforms and report.claims.alpha == 0.25, report
     assert "integer targets" in str(report.form)
+
+
+@pytest.mark.parametrize(
+    ("scale", "name"),
+    [
+        (0.25, "alpha to both"),
+        (0.125, "alpha to both"),
+        (1 / math.log(10), "scaled by 0.4343"),  # a decimal logarithm
+    ],
+)
+def test_a_number_that_nobody_writes_is_no_alpha(scale, name):
+    def loss(x, y):
+        ce = bce(x, y)
+        return scale * ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    assert examine(loss).names == (name,)
 
 
 def test_a_constant_in_place_of_a_count_is_a_scale():

@@ -108,7 +108,8 @@ def _guesses(subject, model, table):
         if model.pairs and abs(first - 0.5) < 1e-6:
             yield 0.5, None
         divisor = _divisor(first, model)
-        if 0.01 <= first < 1 and not divisor and not model.relative:
+        written = 0.01 <= first < 1 and abs(first - round(first, 3)) < 1e-6
+        if written and not divisor and not model.relative:
             name = "both" if model.pairs else "every class"
             own = replace(named(f"alpha to {name}"), detail=f"{first:.4g}")
             yield float(as_written(first)), own
