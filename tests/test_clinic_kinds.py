@@ -1187,7 +1187,7 @@ def of_anchors(x, y):
         (of_hot_sequences, M, "(N, 1, C), (N, 1, C)"),
         (of_outputs, B, "(N, 1), (N,)"),
         (of_masks, B, "(N, 1, 1, 1), (N, 1, 1)"),
-        (of_anchors, L, "(N, 1, C), (N, 1, C)"),
+        (of_anchors, L, "(1, N, C), (1, N, C)"),
         (of_anchors, "guess", "multi-label"),
     ],
 )

@@ -523,3 +523,15 @@ def test_of_two_classes_alpha_is_the_paper_s(told):
     turned = examine(OfTwo(0.75), **(told | {"alpha": 0.25}))
     assert turned.names == ("alpha to class 0",), turned
     assert "α goes where it should" in turned.failing
+
+
+@pytest.mark.parametrize("told", [{}, {"reduction": "mean_positive"}])
+def test_each_image_of_a_detector_may_have_its_own_divisor(told):
+    def loss(x, y):
+        assert x.ndim == 3  # images, anchors, classes
+        positives = y.sum((1, 2)).clamp(min=1)
+        return (alpha_t(x, y).sum((1, 2)) / positives).mean()
+
+    report = examine(loss, **told)
+    assert report.conforms, report
+    assert report.claims.reduction == "mean_positive"

@@ -37,8 +37,8 @@ class Refusal(Exception):
 class Form:
     """What a loss is given: shapes, dtypes, order, one of `INPUTS`.
 
-    `map` lists axes of one place that are put in: behind the classes those
-    of an image or a sequence, before them 1. Of a `flat` column the targets
+    `map` lists axes of one place that are put in: behind the classes those of
+    an image or a sequence, before them 1 or 0. Of a `flat` column the targets
     are none, `signed` ones are -1 in place of 0. `dtype` is float32 for a
     loss that cannot compute in float64.
     """

@@ -45,7 +45,7 @@ MAPS = (
     Form("binary", column=True, flat=True, map=IMAGE),
     Form("binary", column=True, flat=True, map=IMAGE, integer=True),
     Form("multi-label", map=IMAGE),
-    Form("multi-label", map=(1,)),
+    Form("multi-label", map=(0,)),
 )
 
 
