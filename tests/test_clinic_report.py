@@ -654,6 +654,37 @@ def test_images_are_asked_of_what_takes_nothing_else(places, last, summed):
     assert asked["images count as their pixels"] == (RISK if summed else True)
 
 
+def of_rows_without_permute(z, t):
+    assert z.ndim == 4
+    return softmax_focal_loss(z.reshape(-1, z.shape[1]), t.reshape(-1))
+
+
+def of_images_as_examples(z, t):
+    ce = F.cross_entropy(z, t, reduction="none").mean((1, 2))
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+def of_images_as_binary_examples(x, y):
+    bce = F.binary_cross_entropy_with_logits
+    ce = bce(x, y, reduction="none").mean((1, 2, 3))
+    return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        (of_rows_without_permute, "multi-class"),
+        (of_images_as_examples, "multi-class"),
+        (of_images_as_binary_examples, "binary"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_pixels_of_images_are_not_mixed_up(loss, task, told):
+    report = examine(loss, **{"task": task, "gamma": 2} if told else {})
+    assert report.failing == ("images count as their pixels",), report
+    assert "pixels are mixed up" in report.headline
+
+
 @pytest.mark.parametrize("refused", [4, 16])
 def test_a_batch_that_is_refused_is_no_fault(refused):
     """The examination asks of 4 examples, and of 16, in one place each."""

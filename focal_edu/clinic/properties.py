@@ -344,16 +344,28 @@ def images_count_as_their_pixels(subject, claims):
         return None, "asked of losses of one label, in batches of examples"
     many = 4 * (claims.classes + 1)
     batch = subject.labels.usual(subject.rng, many)
-    _, given = replace(subject, form=replace(form, map=())).inputs(batch)
+    leaf, given = replace(subject, form=replace(form, map=())).inputs(batch)
     images = [_as_images(tensor, form.map or (-1, -1)) for tensor in given]
     try:
-        flat = subject.ask(batch).value.sum()
-        value = value_of(subject.copy(), *images)
+        flat = subject.ask(batch)
+        value = value_of(subject.copy(), *images).double().sum()
     except Refusal:
         return None, "it takes no images, or no batch of this size"
-    value = value.detach().double().sum().item()
-    seen = f"two images give {_worst(value, flat, ', their pixels')}"
-    return close(value, flat, subject.rtol) or RISK, seen
+    whole = flat.value.sum()
+    seen = f"two images give {_worst(value.item(), whole, ', their pixels')}"
+    if close(value.item(), whole, subject.rtol):
+        return True, seen
+    slope = torch.autograd.grad(value, leaf)[0].double().numpy()
+    each, alone = (_of_length_1(s) for s in (slope, flat.gradient))
+    if form.map and not close(each, alone, 1e-4):  # not in size alone
+        return False, f"{seen}: pixels are mixed up"
+    return RISK, seen
+
+
+def _of_length_1(slope):
+    """The slopes of two images, of each image as a vector of length 1."""
+    images = slope.reshape(2, -1)
+    return images / np.linalg.norm(images, axis=1, keepdims=True)
 
 
 def _as_images(tensor, axes):

@@ -19,6 +19,7 @@ APART = {
     "half precision works": "half precision fails",
     SLOPE: "hard examples lose their slope",
     "finite without positives": "not finite without positives",
+    "images count as their pixels": "images do not count as their pixels",
     "ignored targets leave no trace": "ignored targets leave a trace",
     "a batch of one example works": "a batch of one example fails",
     "inputs are untouched": "changes its inputs",
