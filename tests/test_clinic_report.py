@@ -685,6 +685,30 @@ def test_pixels_of_images_are_not_mixed_up(loss, task, told):
     assert "pixels are mixed up" in report.headline
 
 
+class OfVectors(torch.autograd.Function):
+    """Its input; it goes back from vectors alone."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.places = z.ndim - 2
+        return z.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        if ctx.places:
+            raise RuntimeError("no images here")
+        return g
+
+
+def test_a_backward_pass_that_takes_no_images_is_no_fault():
+    def loss(z, t):
+        each = F.cross_entropy(OfVectors.apply(z), t, reduction="none")
+        return each.sum() / len(z)
+
+    report = examine(loss, task="multi-class")
+    assert report.conforms and not report.failing, report
+
+
 @pytest.mark.parametrize("refused", [4, 16])
 def test_a_batch_that_is_refused_is_no_fault(refused):
     """The examination asks of 4 examples, and of 16, in one place each."""

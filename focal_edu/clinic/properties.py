@@ -349,13 +349,13 @@ def images_count_as_their_pixels(subject, claims):
     try:
         flat = subject.ask(batch)
         value = value_of(subject.copy(), *images).double().sum()
-    except Refusal:
+        slope = torch.autograd.grad(value, leaf)[0].double().numpy()
+    except (Refusal, RuntimeError):
         return None, "it takes no images, or no batch of this size"
     whole = flat.value.sum()
     seen = f"two images give {_worst(value.item(), whole, ', their pixels')}"
     if close(value.item(), whole, subject.rtol):
         return True, seen
-    slope = torch.autograd.grad(value, leaf)[0].double().numpy()
     each, alone = (_of_length_1(s) for s in (slope, flat.gradient))
     if form.map and not close(each, alone, 1e-4):  # not in size alone
         return False, f"{seen}: pixels are mixed up"
