@@ -20,8 +20,8 @@ from focal_edu.training import Tuned
 
 GAMMAS = (0, 1, 2, 3, 4, 5)
 TOO_LONG = {"rate": 0.01, "steps": 2000}
-RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
-STEPS = (25, 50, 100, 200, 400, 800, 1600, 3200, 6400)
+RATES = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
+STEPS = tuple(round(25 * 2 ** (k / 2)) for k in range(19))  # to 12800
 CHOOSING, MEASURED = range(100, 106), range(20)
 BINS = 10
 
