@@ -156,7 +156,7 @@ def calibration_by_gamma(figure, rows):
         "Left, networks trained too long: as trained it falls from about "
         "0.16 at gamma 0 to about 0.04 at gamma 5; after a temperature it "
         "is about 0.03 for every gamma. Right, trained in time: as trained "
-        "it goes up and down with gamma, between about 0.03 and 0.065; after "
+        "it goes up and down with gamma, between about 0.04 and 0.08; after "
         "a temperature it is about 0.03 for every gamma."
     )
 
