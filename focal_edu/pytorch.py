@@ -204,6 +204,8 @@ class FocalLoss(nn.Module):
     reduction : "none", "mean", "sum" or "mean_positive"
         As in `sigmoid_focal_loss` and `softmax_focal_loss`.
     task_type : "binary", "multi-class" or "multi-label"
+        A sigmoid for each example, a softmax over its classes, or a
+        sigmoid for each of its labels.
     num_classes : int, optional
         If given, the input must have as many classes or labels.
     ignore_index : int
@@ -241,8 +243,8 @@ class FocalLoss(nn.Module):
         self.reduction = check_choice("reduction", reduction, allowed)
         if task_type == "binary" and num_classes is not None:
             raise ValueError(
-                "num_classes must be None in a binary task: there is one "
-                f"logit an element; got {num_classes!r}"
+                "num_classes must be None in a binary task: every logit is "
+                f"an example; got {num_classes!r}"
             )
         if num_classes is not None:
             check_integer("num_classes", num_classes, 2 if multi_class else 1)

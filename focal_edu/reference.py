@@ -234,16 +234,12 @@ def _class_targets(targets, z, axis):
     if given.shape == z.shape and given.dtype.kind == "f":
         return np.moveaxis(_targets("targets", targets), axis, -1)
     indices = z.shape[:axis] + z.shape[axis + 1 :]
-    if given.dtype.kind not in "iu":
-        raise TypeError(
+    integer = given.dtype.kind in "iu"
+    if not integer or given.shape != indices:
+        raise (ValueError if integer else TypeError)(
             f"targets must be integer class indices of shape {indices}, or "
-            f"class probabilities of shape {z.shape}; got {given.dtype} of "
-            f"shape {given.shape}"
-        )
-    if given.shape != indices:
-        raise ValueError(
-            f"targets must be class indices of shape {indices}, the shape "
-            f"of logits without its class axis; got {given.shape}"
+            f"floating class probabilities of shape {z.shape}; got "
+            f"{given.dtype} of shape {given.shape}"
         )
     if given.size and not (0 <= given.min() and given.max() < classes):
         raise ValueError(

@@ -15,9 +15,13 @@ from .kernels.fused import has_memory
 from .kernels.odds import array
 from .validate import check_integer
 
+FOR_INDICES = (
+    "; class indices are for task_type='multi-class', or softmax_focal_loss"
+)
+
 
 def check_logits(input):
-    """Refuse what is no floating tensor."""
+    """Refuse what is not a floating tensor."""
     if not isinstance(input, torch.Tensor):
         raise TypeError(f"input must be a tensor, got {type(input).__name__}")
     if not input.is_floating_point():
@@ -51,9 +55,13 @@ def check_soft_target(input, target, check_values=None):
     """
     _check_target(input, target)
     if target.shape != input.shape:
+        axis = class_axis(input)
+        several = input.ndim and input.shape[axis] > 1
+        perhaps = several and target.shape == without(input.shape, axis)
         raise ValueError(
             f"target must have the shape of input, {tuple(input.shape)}, "
             f"got {tuple(target.shape)}: nothing is broadcast"
+            f"{FOR_INDICES if perhaps else ''}"
         )
     if target.dtype == torch.bool or not target.numel():
         return True

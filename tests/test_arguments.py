@@ -73,6 +73,7 @@ BAD_CLASSES = [
     ((Z, [0, -1]), {}, ValueError, "targets"),
     ((Z, [0]), {}, ValueError, "targets"),
     ((Z, [[0], [1]]), {}, ValueError, "targets"),
+    ((Z, np.eye(2, 3, dtype=int)), {}, ValueError, "targets.*floating"),
     ((Z, [0.0, 1.0]), {}, TypeError, "targets"),
     ((Z, np.full((2, 3), 1.5)), {}, ValueError, "targets"),
     ((Z, np.ones((3, 2))), {}, TypeError, "targets"),

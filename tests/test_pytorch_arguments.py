@@ -59,6 +59,8 @@ BAD_TENSORS = [
     ({}, X, Y[:, :1], ValueError, "target"),
     ({}, X, Y[0], ValueError, "target"),
     ({}, torch.zeros(4, 1), torch.zeros(4), ValueError, "target"),
+    ({}, X, T, ValueError, "indices are for task_type='multi-class'"),
+    ({}, X[:, :1], T, ValueError, "nothing is broadcast$"),
     ({}, X, 2 * Y, ValueError, "target"),
     ({}, X, -Y, ValueError, "target"),
     ({}, X, Y * NAN, ValueError, "target"),
