@@ -156,6 +156,16 @@ def test_front_page_is_small_and_quick(reader, book, folder):
     assert painted < 1000 and drawn < 2
 
 
+def test_the_tables_of_lessons_fit_a_phone(reader, book):
+    reader.set_viewport_size({"width": 390, "height": 844})
+    for name in ("index", "notebooks/00_start_here"):
+        reader.goto(f"{book}/{name}.html")
+        tables = reader.locator(".pst-scrollable-table-container").all()
+        assert len(tables) >= 3
+        for table in tables:
+            assert table.evaluate("t => t.scrollWidth <= t.clientWidth")
+
+
 def test_front_page_says_what_it_is(reader, book):
     page = reader
     page.goto(book)
