@@ -1,5 +1,9 @@
 """Focal loss (Lin et al. 2017), written to be read, differentiated, checked.
 
+The functions named here are NumPy's, and the reference. `FocalLoss` is the
+module for PyTorch, and `focal_edu.pytorch` has the functions under it.
+`focal_edu.clinic.examine` says what any other loss computes.
+
 Importing the package is cheap: a room that needs PyTorch, Matplotlib or
 scikit-learn is loaded when it is first asked for.
 """
