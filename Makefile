@@ -2,15 +2,15 @@
 # make test        unit tests, and every notebook run and compared
 # make check       before each commit, a minute: style, quick unit tests
 # make refresh     run every notebook in place and keep its outputs
-# make slides      a deck a lesson in _slides, shown without a network
+# make slides      a deck for each lesson in _slides; needs npm
 # make assignment  the students' version of the graded assignment
 # make key         the teacher's key to the exercises, notebooks/teach/key.md
 # make site        the book, and the lessons without a server, in _site
-# make book        the same
+# make book        the same; needs npm
 # make links       the README's buttons, from this repository's remote
 # make bench       speed and memory, as ratios, on this machine; the clinic
 # make bench-gpu   tests, numerics and speed on a GPU, nine minutes at most
-# make record      the experiments that lessons only read, three hours or so
+# make record      the experiments that lessons only read, several hours
 
 PYTHON ?= python3
 VENV ?= .venv

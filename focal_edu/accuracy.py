@@ -1,4 +1,4 @@
-"""What a loss gives, beside what it should give, at extreme logits.
+"""What a loss gives, and what it should give, at extreme logits.
 
 The truth comes from the definition alone, in arithmetic of 80 digits and
 more. Its derivatives are central differences with a step of 1e-20, in as
@@ -58,7 +58,7 @@ def examine_sigmoid(loss, dtype, gammas=GAMMAS, logits=LOGITS, order=2):
     Raises
     ------
     ValueError
-        If the loss returns anything but one value an element.
+        If the loss returns anything but a value for each element.
     """
     x = torch.tensor([x for x in logits for _ in range(2)], dtype=dtype)
     y = torch.tensor([0, 1] * len(logits), dtype=dtype)
@@ -153,8 +153,8 @@ def _derivatives(loss, x, order):
     results = [loss(x)]
     if results[0].shape != x.shape[:1]:
         raise ValueError(
-            f"loss must return one value an element, shape ({len(x)},), got "
-            f"shape {tuple(results[0].shape)}: no mean, no sum"
+            f"loss must return a value for each element, shape ({len(x)},), "
+            f"got shape {tuple(results[0].shape)}: no mean, no sum"
         )
     for _ in range(order):
         if not results[-1].requires_grad:

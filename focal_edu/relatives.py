@@ -23,7 +23,7 @@ from .validate import check_gamma
 def gradient_ratio_of(loss, logits, targets):
     """Return a binary loss's gradient over cross entropy's, by autograd.
 
-    ``loss(logits, targets)`` is one number an element, and so is the ratio.
+    ``loss(logits, targets)`` gives a number for each element, as this does.
     """
     x, y, *_ = sigmoid_arguments(logits, targets, 0, None)
     slope = elementwise_grad(lambda x: loss(x, y))

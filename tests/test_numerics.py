@@ -188,7 +188,7 @@ def test_a_mean_is_refused():
     def mean(x, y, gamma):
         return sigmoid_focal_loss(x, y, gamma=gamma)
 
-    with pytest.raises(ValueError, match="one value an element"):
+    with pytest.raises(ValueError, match="a value for each element"):
         accuracy.examine_sigmoid(mean, torch.float32)
 
 

@@ -2,8 +2,8 @@
 
 python tools/build_site.py
 
-The book has a page a lesson. JupyterLite, in lite/, has the files as in the
-repository, so that relative links lead where they lead there: to other
+The book has a page for each lesson. JupyterLite, in lite/, has the files as
+in the repository, so that relative links lead where they lead there: to other
 lessons, the teacher's guide, the package. There each lesson is copied with a
 cell before it that fetches its packages, and two before what needs PyTorch:
 one says where to run that instead, the other stops. A lesson that needs it

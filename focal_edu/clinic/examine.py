@@ -91,7 +91,7 @@ def examine(
     Raises
     ------
     TypeError, ValueError
-        A claim that no focal loss can have, or a loss that is no callable.
+        A claim that no focal loss can have, or a loss that is not callable.
         Whatever the loss itself raises stands in the report.
     """
     if not callable(loss):

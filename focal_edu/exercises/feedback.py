@@ -68,7 +68,7 @@ def questions_of(lesson):
 
 
 def looking_back(lesson):
-    """Return the predictions made in a lesson beside what happened.
+    """Return the predictions made in a lesson next to what happened.
 
     `lesson` is a module of this package. What you said first and what you
     said last are shown; they are remembered until the kernel restarts.
@@ -88,7 +88,7 @@ def hand_in(lesson, path):
     ----------
     lesson : module of this package
     path : str or Path
-        Of the CSV file: a row a question, with how often it was tried,
+        Of the CSV file: a row for each question, with how often it was tried,
         whether it was right at last, the hints taken, whether the solution
         was looked at, and the first and last prediction.
     """
