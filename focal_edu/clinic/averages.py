@@ -281,7 +281,7 @@ def _weights_in(fit, batch, answer):
 
 def agrees(subject, model):
     """Whether the loss said, call after call, what the model says."""
-    made, rtol = model.loss(), subject.rtol * model.slack
+    made, rtol = model.loss(), model.rtol(subject.rtol)
     for batch, theirs in zip(subject.batches, subject.answers, strict=True):
         try:
             ours = ask(made, subject.plain, *batch)

@@ -16,7 +16,6 @@ from .said import read_from
 from .subject import close
 
 ALIKE = ("alpha to both", "alpha to every class")
-SINGLE = 1e-6  # the agreement to ask for where constants are in float32
 DEPTHS = 3  # as `fits` has them
 
 
@@ -58,7 +57,7 @@ def explain(loss, groups, said):
     """
     best = likeliest = None
     met = []
-    for place, group in enumerate(filter(None, _and_coarser(groups))):
+    for place, group in enumerate(groups):
         met += group
         likeliest = likeliest or group[0]
         searches = [(subject, fits(subject)) for subject in group]
@@ -85,16 +84,6 @@ def explain(loss, groups, said):
         return best
     claims = _claims(likeliest, read_from(loss, said, likeliest.task))
     return Explanation(likeliest, None, claims, (), False)
-
-
-def _and_coarser(groups):
-    """Yield the groups; last the likeliest, as with constants in float32."""
-    first = []
-    for group in groups:
-        first = first or group
-        yield group
-    fine = (s for s in first if s.rtol < SINGLE and (s.mixing or 0) < 1e-6)
-    yield [replace(s, rtol=SINGLE) for s in fine]
 
 
 def _explanations(subject, known, found):

@@ -157,7 +157,7 @@ def _of_model(subject, model, told):
         yield "exponent γ", gamma + more if negative else gamma
     yield from numbers.items()
     yield "average", getattr(model.reduction, "name", model.reduction)
-    yield "residual", f"{model.residual * subject.rtol:.0e} of each value"
+    yield "residual", f"{model.residual:.0e} of each value"
 
 
 def _decided(subject):

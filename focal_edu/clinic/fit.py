@@ -14,11 +14,12 @@ import torch
 from scipy.optimize import leastsq
 
 from . import batches, rules
-from .model import SLACK, Model, in_words
+from .model import SINGLE, Model, in_words
 from .names import named, probability, variants_of
 from .names.variant import ALONE, FITTED
 
 MANY = 100  # sigmoids of classes beyond which they weigh the same
+SLACK = 20  # for what is beside another answer
 STALLED = 0.2  # a search that gains less than this has no exact end
 OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
     "alpha": (0.5, 0.75),
@@ -82,16 +83,21 @@ class _Singles:
         )
         answers = subject.alone
         self.value, self.slope = answers.value, answers.gradient
-        small = 1 / (1 + np.exp(np.abs(self.x_t)))
-        unit = 1.1e-16 if subject.rtol < 1e-6 else 6e-8
         size = np.nan_to_num(np.abs(self.value), posinf=1.0)
-        small = np.minimum(small, np.cbrt(size)) + 1e-300
-        self.allowed = subject.rtol + np.minimum(0.05, 20 * unit / small)
+        self.size = size
+        self.allowed = cache(self._allowed)
         self.known = np.isfinite(self.value) & (size > 1e-30)
         self.known &= self.x_t > batches.FAR
         self.label = targets.reshape(len(targets), -1)[:, 0]
         self.broken = self._broken(self.value)
         self.broken_by = cache(self._broken_by)
+
+    def _allowed(self, rtol):
+        """The relative gap that rounding explains, of each example."""
+        unit = 1.1e-16 if rtol < SINGLE else 6e-8
+        small = 1 / (1 + np.exp(np.abs(self.x_t)))
+        small = np.minimum(small, np.cbrt(self.size)) + 1e-300
+        return rtol + np.minimum(0.05, 20 * unit / small)
 
     @cached_property
     def outputs(self):
@@ -132,9 +138,10 @@ class _Singles:
 
         Seen beside the first example at the same margin.
         """
+        slack = self.allowed(self.subject.rtol)
         x_t, label, size, slack = (
             array[self.known]
-            for array in (self.x_t, self.label, np.abs(value), self.allowed)
+            for array in (self.x_t, self.label, np.abs(value), slack)
         )
         _, first, place = np.unique(
             x_t, return_index=True, return_inverse=True
@@ -264,7 +271,7 @@ class _Singles:
         worst = float(np.abs(off).max())
         if not worst < 1:
             return None
-        found = replace(found, table=table, residual=worst * draft.slack)
+        found = replace(found, table=table, residual=worst * whole.rtol)
         return self._with_slope(whole.neat(found), known)
 
     def _starts(self, numbers):
@@ -295,6 +302,10 @@ class _Singles:
         if self.subject.hopeless is not None:  # weights times the scale
             slopes = self.subject.hopeless[0]
             others["scale"] += slopes.min(), slopes.max()
+            if "0" in numbers:  # the same weights twice
+                once = slopes.reshape(len(slopes), -1)[:, 0] ** -0.5
+                own = {f"{k}": w for k, w in enumerate(once)}
+                yield [2.0, *(numbers | own).values()]
         for name in numbers.keys() & others.keys():
             for start in others[name]:
                 yield [2.0, *(numbers | {name: start}).values()]
@@ -310,6 +321,7 @@ class _Singles:
     def _with_slope(self, model, known):
         """With `detached` as the gradients have it."""
         seen = self.slope[known]
+        allowed = self.allowed(model.rtol(self.subject.rtol))[known]
         for detached in (False, True):
             model = replace(model, detached=detached)
             leaf = self.batch.logits.clone().requires_grad_()
@@ -317,7 +329,7 @@ class _Singles:
             slope = torch.autograd.grad(value, leaf)[0].numpy()[known]
             size = np.abs(slope).reshape(len(slope), -1).max(1)
             gap = np.abs(slope - seen).reshape(len(slope), -1).max(1)
-            if (gap <= (1e-9 + 100 * self.allowed[known]) * size).all():
+            if (gap <= (1e-9 + 100 * allowed) * size).all():
                 return model
         return replace(model, detached=False)
 
@@ -333,7 +345,8 @@ class Search:
             logits=whole.logits[rows], targets=whole.targets[rows]
         )
         self.value = data.value[known]
-        self.allowed = data.allowed[known] * draft.slack
+        self.rtol = draft.rtol(data.subject.rtol)
+        self.allowed = data.allowed(self.rtol)[known]
         self.truth = cache(
             lambda part: Model(part).rule("probability")(self.batch)
         )

@@ -14,7 +14,10 @@ from .names.order import unfocused
 from .names.variant import Variant
 
 SEARCHED = "probability", "factor"  # the parts that have numbers to fit
-SLACK = 20
+SINGLE = 1e-6
+"""The agreement to ask for where all that is known is in float32."""
+LESS = 5
+"""How much coarser it is where a constant is, or several are searched for."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,17 @@ class Model:
         parts = self.order, self.reduction
         return any(getattr(part, "relative", False) for part in parts)
 
-    @property
-    def slack(self):
-        """How much coarser than others it is met.
+    def rtol(self, usual):
+        """Return the agreement to ask for, where `usual` is that of others.
 
         Of targets smoothed in float32 1 − y keeps fewer digits than y, and
         a sum of weights in float32 fewer than they.
         """
         told = f"{self.probability}; {self.reduction}"
+        if "clamped targets" in told:
+            return max(usual, SINGLE)
         coarse = "smoothing" in told or "over the weights" in told
-        return SLACK if coarse else 1
+        return usual * LESS if coarse else usual
 
     @property
     def numbers(self):
