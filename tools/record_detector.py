@@ -50,6 +50,8 @@ def fl_star(gamma, beta):
 
 
 FITTING = ("CE, prior 0.0001", 0, 0.5)  # near the share of yes at 120 px
+STEEPEST = ("CE", 0, 0.99)
+AT_120_ALONE = FITTING, STEEPEST
 LOSSES = {
     ("CE", 0, 0.5): fl(0, 0.5),
     ("FL", 2, 0.25): fl(2, 0.25),
@@ -65,19 +67,33 @@ LOSSES = {
     ("FL", 5, 0.25): fl(5, 0.25),
     ("FL, prior 0.001", 2, 0.25): fl(2, 0.25),
     ("CE", 0, 0.9): fl(0, 0.9),
+    ("CE", 0, 0.97): fl(0, 0.97),
+    STEEPEST: fl(0, 0.99),
+    ("CE 0.25, prior 0.001", 0, 0.25): fl(0, 0.25),
+    ("CE 0.75, prior 0.001", 0, 0.75): fl(0, 0.75),
+    ("FL 1, prior 0.001", 1, 0.5): fl(1, 0.5),
     FITTING: fl(0, 0.5),
 }
 RIVALS = [("CE", 0, 0.5), ("FL", 2, 0.25), ("CE", 0, 0.75)]
 RIVALS += [("CE, prior 0.001", 0, 0.5)]
 CASES = {  # recipe, size of the scenes, objects in each
-    "losses": [(recipe, 80, 2) for recipe in LOSSES if recipe != FITTING],
+    "losses": [
+        (recipe, 80, 2) for recipe in LOSSES if recipe not in AT_120_ALONE
+    ],
     "imbalance": [
         (recipe, *scene)
         for scene in ((40, 2), (120, 1))
         for recipe in [*RIVALS, ("FL", 1, 0.5)]
     ]
-    + [(FITTING, 120, 1)],
-    "longer": [(recipe, 80, 2) for recipe in [*RIVALS, ("FL", 1, 0.5)]],
+    + [
+        (recipe, 120, 1)
+        for recipe in (*AT_120_ALONE, ("CE", 0, 0.9), ("CE", 0, 0.97))
+    ]
+    + [(("CE", 0, 0.9), 40, 2)],
+    "longer": [
+        (recipe, 80, 2)
+        for recipe in [*RIVALS, ("FL", 1, 0.5), ("CE", 0, 0.9)]
+    ],
 }
 
 
