@@ -89,7 +89,7 @@ CASES = {  # recipe, size of the scenes, objects in each
         (recipe, 120, 1)
         for recipe in (*AT_120_ALONE, ("CE", 0, 0.9), ("CE", 0, 0.97))
     ]
-    + [(("CE", 0, 0.9), 40, 2)],
+    + [(("CE", 0, alpha), 40, 2) for alpha in (0.9, 0.25)],
     "longer": [
         (recipe, 80, 2)
         for recipe in [*RIVALS, ("FL", 1, 0.5), ("CE", 0, 0.9)]
