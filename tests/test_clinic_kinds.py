@@ -1447,9 +1447,12 @@ def over(divisor):
 @pytest.mark.parametrize(
     ("loss", "detail"),
     [
-        (over(lambda y: y.sum() + len(y)), "10 for 3 positives of 7, 11"),
-        (over(lambda y: (1 - y).sum()), "4 for 3 positives of 7, 9"),
-        (over(lambda y: y.sum() * len(y)), "21 for 3 positives of 7, 10"),
+        (over(lambda y: y.sum() + len(y)), "10 for 3 of 7 positive, 11"),
+        (
+            over(lambda y: (1 - y).sum()),
+            "4 for 3 of 7 positive, 9 for 1 of 10",
+        ),
+        (over(lambda y: y.sum() * len(y)), "21 for 3 of 7 positive, 10"),
     ],
 )
 def test_another_divisor_is_told_as_it_is(loss, detail):

@@ -283,6 +283,117 @@ def test_an_answer_that_changes_is_said_first():
     assert report.headline.startswith("Its answer changes from call to call")
 
 
+class Unreduced(torch.nn.Module):
+    """Its mean in training only."""
+
+    def forward(self, x, y):
+        each = by_softplus(x, y)
+        return each.mean() if self.training else each
+
+
+class PlainInUse(torch.nn.Module):
+    def forward(self, x, y):
+        return by_softplus(x, y, 2.0 if self.training else 0.0).mean()
+
+
+@pytest.mark.parametrize("loss", [PlainInUse(), PlainInUse().eval()])
+def test_a_module_that_differs_in_eval_says_so(loss):
+    before = loss.training
+    report = examine(loss, gamma=2.0 if before else 0.0)
+    assert report.conforms and loss.training is before, report
+    assert "same answer twice" in report.risks
+    assert re.search(r"in eval\(\) \d\.\d+, in training \d", f"{report}")
+    report = examine(Unreduced())
+    assert "! same answer twice: in eval() 7 numbers, not 1" in f"{report}"
+    assert "same answer twice" not in examine(Registered()).risks
+
+
+def of_two_logits(z, t):
+    """For a binary question, with the α of one sigmoid."""
+    if z.shape[1] != 2:
+        raise ValueError("expected two logits")
+    log_p = z.log_softmax(1).gather(1, t[:, None])[:, 0]
+    weight = z.new_tensor([0.7, 0.3])[t]
+    return -(weight * (1 - log_p.exp()) ** 2 * log_p).mean()
+
+
+def test_a_binary_loss_may_have_two_logits():
+    report = examine(of_two_logits, task="binary", gamma=2, alpha=0.3)
+    assert report.conforms and "of two logits" in f"{report}", report
+    report = examine(of_two_logits, task="binary", gamma=2, alpha=0.7)
+    assert report.names == ("alpha to class 0",), report
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_what_only_the_hardest_teach_is_heard(most):
+    """In a batch they may all have the same target."""
+
+    def loss(x, y):
+        return ((3 - 2 * y) * by_softplus(x, y)).topk(most).values.mean()
+
+    report = examine(loss, task="binary", gamma=2)
+    assert "hard example mining" in report.names, report
+
+
+def of_even_odds(x, y):
+    """Its second derivative is that of log 0, cut off."""
+    log_p = torch.logaddexp(
+        y.log() + F.logsigmoid(x), (-y).log1p() + F.logsigmoid(-x)
+    )
+    return (-((1 - log_p.exp()) ** 2) * log_p).mean()
+
+
+def test_a_second_derivative_that_nobody_claimed_is_a_risk():
+    report = examine(of_even_odds, task="binary", gamma=2, alpha=None)
+    assert report.conforms, report
+    assert report.risks[0] == "second derivative is finite", report
+
+
+def of_rows_with_a_positive(x, y):
+    each = by_softplus(x, y)
+    return each.mean() if y.any() else 0 * each.sum()
+
+
+def squared(x, y):
+    ce = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    return (by_softplus(x, y) * ce).mean()
+
+
+def muted(z, t):
+    """Class 0 is ignored, as a padding token is."""
+    log_p = z.log_softmax(1).gather(1, t[:, None])[:, 0]
+    each = -((1 - log_p.exp()) ** 2) * log_p
+    return each[t > 0].sum() / (t > 0).sum().clamp(min=1)
+
+
+def doubled(x, y):
+    return ((1 + (x > 0)) * by_softplus(x, y)).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "said", "never"),
+    [
+        (
+            of_rows_with_a_positive,
+            "“labels are treated alike” fails",
+            "not: ",
+        ),
+        (squared, "2 times as much at p_t = 1e-13", "2 of it left"),
+        (muted, "average is the one claimed", "should be nan"),
+        (lambda x, y: x.detach().sum(), "from numbers?\n", "?."),
+        (doubled, "2 to p_t = 0.5, after a step 2 to", "0.5, 2 to"),
+        (
+            lambda x, y: by_softplus(x, y).clamp(max=2).mean(),
+            "1 of 24 properties fail: hard examples lose their slope (none",
+            "fail.",
+        ),
+    ],
+)
+def test_a_report_reads_as_sentences_do(loss, said, never):
+    report = f"{examine(loss, gamma=2, reduction='mean')}"
+    assert said in report and never not in report, report
+
+
 @pytest.mark.slow
 def test_every_property_can_fail():
     seen = set()

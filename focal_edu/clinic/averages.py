@@ -141,6 +141,8 @@ def _in_order(subject, model, order):
     if model.relative:
         if shares is None or shares.shape != model.table.shape:
             return
+        if np.ptp(shares) < 1e-6 * shares.max():  # as without them
+            return
         model = replace(model, table=shares / shares.sum(0))
     if model.focused:
         yield model
@@ -213,13 +215,10 @@ def _batch_by_batch(subject, fit):
         if mean and all(counted.all() for counted in counts):
             return [replace(fit, reduction="mean", table=whole)]
         average = replace(average, rule=partial(_over, divisor=divisors[0]))
-        of = (
-            "targets above 0"
-            if subject.task == "multi-class"
-            else "positives"
-        )
+        classes = subject.task == "multi-class"
+        of = "targets above 0" if classes else "positive"
         told = [
-            f"{divisor:.4g} for {int((y > 0).sum())} {of} of {y.size}"
+            f"{divisor:.4g} for {int((y > 0).sum())} of {y.size} {of}"
             for divisor, y in zip(divisors, targets, strict=True)
         ]
     average = replace(average, detail=", ".join(told))

@@ -26,6 +26,7 @@ SIGMOIDS = (
     "a sigmoid for each class, one against the rest: the paper's form for "
     "detectors"
 )
+TWO_LOGITS = "a binary loss of two logits: a softmax of two classes"
 MUTED = "a class whose weight is 0 is not learned from"
 COMPILED = "examined as it was before torch.compile"
 # What torch.compile keeps of a module, and of a function.
@@ -125,6 +126,9 @@ def _report(whole, said):
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     trouble = []
     found = explain(loss, subjects(loss, said, trouble), said)
+    two = replace(said, task="multi-class", classes=2)
+    if found is None and said.task == "binary":
+        found = explain(loss, subjects(loss, two, []), two)
     if found is None:
         return Report("refused", trouble=tuple(trouble), title=title)
     found = far_out(found)
@@ -139,6 +143,7 @@ def _report(whole, said):
         SIGMOIDS: claims.sigmoids,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
+        TWO_LOGITS: said.task == "binary" != claims.task,
         COARSE: not subject.can_be_told and subject.in_steps,
     }
     right, unknown = verdict == "right", verdict == "unknown"

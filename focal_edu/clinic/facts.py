@@ -83,14 +83,16 @@ class Profile:
 def _steps(seen):
     """Up to which p_t each exponent holds, as text, if they are few."""
     powers = np.diff(np.log(np.abs(seen))) / np.diff(np.log(1 - P_T))
-    told, end, kept = [], 0, 0
+    told, end, kept, last = [], 0, 0, None
     for power, run in groupby(f"{power:.3g}" for power in powers):
         many = len([*run])
         end += many
         if many > 1:  # else a step lies in between
             kept += many
             power = power if seen[end] else "no loss"
-            told.append(f"{power} to p_t = {P_T[end]:.2g}")
+            step = "after a step " * (power == last)
+            told.append(f"{step}{power} to p_t = {P_T[end]:.2g}")
+            last = power
     steps = end - kept < len(told) in (2, 3, 4)
     return (", ".join(told),) * steps
 

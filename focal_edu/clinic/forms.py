@@ -90,7 +90,8 @@ def _answering(loss, said, tasks, inputs, exchanged):
     classes, and maps, where it raised in the first form for the task.
     """
     found, refused, raised, why = {}, {}, {}, None
-    first, *_ = sizes = numbers_of_classes(loss, said.alpha)
+    known = said.classes > 1 and (said.classes,)
+    first, *_ = sizes = known or numbers_of_classes(loss, said.alpha)
     for shapes, classes in product((FLAT, MAPS), sizes):
         tasks = [task for task in tasks if raised.get(task, True)]
         ways = product(inputs, shapes, (torch.float64, torch.float32))
@@ -176,14 +177,21 @@ def _takes_indices(subject):
 def _hear_targets(subject):
     """Raise `Refusal` where targets teach nothing, or those of 0 do not."""
     (logits, targets), slope = subject.batch, subject.answer.gradient
-    first = np.full_like(targets, subject.labels.known[0])
+    known = subject.labels.known
+
+    def of_one(label):
+        return subject.ask((logits, np.full_like(targets, label)))
+
     try:
-        same = subject.ask((logits, first))
+        same = of_one(known[0])
+        deaf = close(slope, same.gradient, 1e-5)
+        deaf = deaf and close(slope, of_one(known[-1]).gradient, 1e-5)
     except Refusal:  # one label alone is not enough for it
         return
-    if close(slope, same.gradient, 1e-5):
+    if deaf:
         raise Refusal("its targets do not change its gradient")
-    if subject.task != "multi-class" and not slope[targets == 0].any():
+    none = not (slope[targets == 0].any() or same.gradient.any())
+    if subject.task != "multi-class" and none:
         if 0 < np.abs(same.value).sum() < np.inf:  # which no logit changes
             raise Refusal("it learns nothing from negatives of target 0")
 

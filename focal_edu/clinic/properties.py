@@ -148,13 +148,14 @@ def hard_examples_keep_their_slope(subject, claims):
     if not near > 0:
         lost = False if slope(0) else None
         return lost, "none of it left at p_t = 3e-7"
-    left, where = slope(low) / near, f"left at p_t = {np.exp(low):.0g}"
+    left, where = slope(low) / near, f"at p_t = {np.exp(low):.0g}"
     if 0.9 < left < 1.1 and not rounded:  # an ε of the dtype cuts off there
         single = slope(low, torch.float32)
         if np.isfinite(single):
             left, where = single / near, f"{where} in float32"
     holds = bool(0.9 < left < 1.1) or claims.broken_far_out
-    return holds, f"{left:.2g} of it {where}"
+    of = "of it left" if left < 1 else "times as much"
+    return holds, f"{left:.2g} {of} {where}"
 
 
 def finite_in_single_precision(subject, claims):
@@ -184,12 +185,24 @@ def second_derivative_is_finite(subject, claims):
         (second,) = torch.autograd.grad((first**2).sum(), leaf)
     except RuntimeError as error:
         return RISK, f"it has none: {in_one_line(error)}"
-    single = RISK if subject.rtol > 1e-6 else False  # p_t rounds to 1 there
-    return bool(second.isfinite().all()) or single, "it is not finite"
+    return bool(second.isfinite().all()) or RISK, "it is not finite"
 
 
 def same_answer_twice(subject, claims):
-    return subject.is_steady, _worst(*subject.repeated, ", then")
+    module = subject.copy()
+    switched = isinstance(module, torch.nn.Module)
+    switched = switched and module is not subject.loss  # but a copy
+    if not (subject.is_steady and switched):
+        return subject.is_steady, _worst(*subject.repeated, ", then")
+    try:
+        trained, used = (
+            replace(subject, loss=module.train(on)).ask(subject.batch).value
+            for on in (True, False)
+        )
+    except Refusal as refusal:
+        return RISK, f"in eval() {refusal}"
+    seen = f"in eval() {_worst(used, trained, ', in training')}"
+    return close(used, trained, subject.rtol) or RISK, seen
 
 
 def inputs_are_untouched(subject, claims):
@@ -263,6 +276,7 @@ def _quotient(value, weight):
 def _furthest(seen, true):
     """Which number is furthest off."""
     off = np.abs(np.ravel(seen) - np.ravel(true))
+    off[np.isnan(np.ravel(true))] = 0.0  # nothing is weighted
     return int(np.argmax(np.nan_to_num(off, nan=np.inf)))
 
 

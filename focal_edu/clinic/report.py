@@ -61,7 +61,7 @@ class Finding:
         """How it fails, in the words of the headline."""
         if self.holds == UNTESTED:
             return f"{UNTESTED}: {self.name}"
-        return APART.get(self.name, f"not: {self.name}")
+        return APART.get(self.name, f"“{self.name}” fails")
 
 
 def by_cause(findings, words="name"):
@@ -166,13 +166,13 @@ class Report:
                 if not failing:
                     told = f", at {self.example or 'random batches'}"
                 fact = self.profile and self.profile.telling(self.facts)
+                if failing and not fact:
+                    told += f": {'; '.join(_told(self._holding(*FAILS)))}"
                 seen = f" Measured: {': '.join(fact)}." if fact else ""
                 return f"Unknown deviation{told}.{seen}"
         reasons = [line.partition(": ")[2] for line in self.trouble[:1]]
-        return (
-            ": ".join(["It could not be examined", *reasons]).rstrip(".")
-            + "."
-        )
+        told = ": ".join(["It could not be examined", *reasons])
+        return told if told.endswith((".", "?")) else f"{told}."
 
     def _holding(self, *holds):
         return [f for f in self.findings if f.holds in holds]

@@ -53,7 +53,7 @@ def overflowing(batch):
 
 @variant(
     "p_t clipped",
-    "p_t clamped to [ε, 1 − ε] before the logarithm",
+    "p_t clamped to at least ε before the logarithm",
     "examples with p_t below ε have no gradient at all: the worst "
     "mistakes are never corrected",
     seen="artemmavrin/focal-loss#8; mkocabas/focal-loss-keras#17",

@@ -156,7 +156,7 @@ SET_BY_THE_BATCH = Variant(
     "weights set by the batch",
     "reduction",
     "weights that each batch's own targets set: how many it has of each "
-    "label; shares are told of the labels, in order",
+    "label (the shares are those of the labels, in their order)",
     "the same example counts for more or less with its neighbours; no "
     "fixed α does that",
     rule=mean,
@@ -164,7 +164,7 @@ SET_BY_THE_BATCH = Variant(
 HARDEST = Variant(
     "hard example mining",
     "reduction",
-    "of each label only the examples with the largest losses count",
+    "only the examples with the largest losses count, of one label or each",
     "easy examples have no gradient, as focusing gives them next to none; "
     "how many count is another number to tune",
     seen="SSD, arXiv:1512.02325: three negatives a positive",
