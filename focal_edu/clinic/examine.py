@@ -126,9 +126,12 @@ def _report(whole, said):
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     trouble = []
     found = explain(loss, subjects(loss, said, trouble), said)
-    two = replace(said, task="multi-class", classes=2)
-    if found is None and said.task == "binary":
-        found = explain(loss, subjects(loss, two, []), two)
+    if said.task == "binary" and not (found and found.agrees):
+        two = replace(said, task="multi-class", classes=2)
+        groups = subjects(loss, two, [])
+        groups = ([s for s in some if s.form.integer] for some in groups)
+        again = explain(loss, groups, two)
+        found = again if again and (again.agrees or not found) else found
     if found is None:
         return Report("refused", trouble=tuple(trouble), title=title)
     found = far_out(found)

@@ -11,6 +11,7 @@ from .calls import Refusal, targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
+from .names.reduction import SET_BY_THE_BATCH
 from .names.variant import SYMBOLS
 from .said import read_from
 from .subject import close
@@ -131,10 +132,12 @@ def _named(subject, model, known):
     }
     last += tuple(TAKES[what] for what, told in taken.items() if told)
     known = replace(known, reduction=reduction)
+    weighed = SET_BY_THE_BATCH.name not in [name.name for name in last]
     for factor, rest in _readings(model, gamma):
         for own, part in _unsmoothed(rest):
             blend = part if form else 0.0
             for alpha, names in weights.explanations(subject, own, known):
+                names = names if weighed else ()
                 names = (*first, *factor, *names, *last)
                 claims = replace(known, alpha=alpha, blend=blend)
                 claims = _claims(subject, claims, names)
