@@ -1498,7 +1498,7 @@ def test_weights_in_single_precision_are_summed_in_it():
 def test_of_classes_a_divisor_has_no_positives():
     report = examine(lambda z, t: of_classes(z, t).sum() / (len(t) + 1))
     assert report.names == ("another divisor",), report
-    assert "8 for 5 targets above 0 of 7" in report.headline
+    assert "8 for 5 of 7 targets above 0" in report.headline
 
 
 @pytest.mark.parametrize("share", [1e-5, 1e-2])
@@ -1699,6 +1699,21 @@ def of_the_batch(z, t):
 def test_p_t_alone_decides_for_every_class_right_or_wrong(loss, said):
     facts = dict(examine(loss, task=M).facts)
     assert facts.get("p_t alone decides", "")[:2] == said
+
+
+@pytest.mark.parametrize("inner", [torch.Tensor.exp, torch.Tensor.sigmoid])
+def test_whether_all_logits_together_count_is_measured(inner):
+    """As in a sigmoid of the truth's logit, and in no softmax."""
+
+    def loss(z, t):
+        log_p = z.log_softmax(1)
+        p = inner(log_p if inner is torch.Tensor.exp else z).max(1).values
+        return -((1 - p) ** 2 * true_log(z, t)).mean()
+
+    facts = dict(examine(loss, task=M).facts)
+    changes = inner is torch.Tensor.sigmoid
+    said = "another loss" if changes else "no change"
+    assert facts["1 added to all logits"] == said, facts
 
 
 def test_a_class_of_its_own_power_is_described_by_it():

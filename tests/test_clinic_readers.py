@@ -352,7 +352,9 @@ def test_a_number_that_nobody_writes_is_no_alpha(scale, name):
         ce = bce(x, y)
         return scale * ((1 - torch.exp(-ce)) ** 2 * ce).mean()
 
-    assert examine(loss).names == (name,)
+    report = examine(loss)
+    assert report.names == (name,)
+    assert ("logarithms to base 10" in report.headline) == ("0.4" in name)
 
 
 def test_a_constant_in_place_of_a_count_is_a_scale():

@@ -130,7 +130,7 @@ def _report(whole, said):
         two = replace(said, task="multi-class", classes=2)
         groups = subjects(loss, two, [])
         groups = ([s for s in some if s.form.integer] for some in groups)
-        again = explain(loss, groups, two)
+        again = explain(loss, filter(None, groups), two)
         found = again if again and (again.agrees or not found) else found
     if found is None:
         return Report("refused", trouble=tuple(trouble), title=title)

@@ -177,6 +177,10 @@ def _decided(subject):
     if spread is not None:
         varies = Deviation(f"no: it varies by {spread:.1%}")
         yield "p_t alone decides", "yes" if spread < 1e-5 else varies
+    logits, targets = subject.batch
+    value = subject.ask((logits + 1, targets)).value
+    same = np.allclose(value, subject.answer.value, 1e-5)
+    yield "1 added to all logits", "no change" if same else "another loss"
 
 
 def _own_derivative(subject):

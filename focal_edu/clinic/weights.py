@@ -158,6 +158,8 @@ def _scaled(ratio, model):
     detail = ""
     if divisor := _divisor(ratio, model):
         detail = f"the sum over a constant {divisor:g}, not a mean"
+    elif np.isclose(base := np.exp(1 / ratio), (2, 10), 1e-6).any():
+        detail = f"as of logarithms to base {base:.0f}"
     elif model.pairs and np.ptp(model.table[:, 0]) > 1e-6:
         detail = _both(model.table)
     return Variant(
@@ -173,7 +175,7 @@ def _pos_weight(boost, model):
     return Variant(
         f"pos_weight is {boost:.4g}",
         "alpha",
-        f"{boost:.4g} for positives, beside the weights claimed",
+        f"{boost:.4g} for positives, beside any α",
         "the balance is set by another number than α",
         detail=_both(model.table),
     )

@@ -164,7 +164,7 @@ SET_BY_THE_BATCH = Variant(
 HARDEST = Variant(
     "hard example mining",
     "reduction",
-    "only the examples with the largest losses count, of one label or each",
+    "only examples with the largest losses count, of one label or of each",
     "easy examples have no gradient, as focusing gives them next to none; "
     "how many count is another number to tune",
     seen="SSD, arXiv:1512.02325: three negatives a positive",
