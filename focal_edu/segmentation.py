@@ -8,9 +8,9 @@ from .pytorch import sigmoid_focal_loss
 from .training import Perceptrons, batches, side_by_side, train
 
 STEPS = (50, 100, 200, 400, 800, 1600, 3200)
-RATES = (0.001, 0.003, 0.01, 0.03)
-ALPHAS = (0.25, 0.5, 0.75, 0.9)
-GAMMAS = (1, 2, 4)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+ALPHAS = (0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+GAMMAS = (0.5, 1, 2, 4)
 
 
 def cross_entropy(logits, masks, *, alpha=None):
@@ -41,19 +41,21 @@ def dice_each(logits, masks):
     return each.mean(1)
 
 
-def focal_and_dice(logits, masks, *, weight):
-    """Dice, and `weight` times the focal loss with γ = 2 and α = ½."""
-    fl = focal(logits, masks, alpha=0.5)
-    return dice(logits, masks) + weight * fl
+def focal_and_dice(logits, masks, *, weight, **settings):
+    """Dice, and `weight` times the focal loss."""
+    return dice(logits, masks) + weight * focal(logits, masks, **settings)
 
 
 RECIPES = {
     "CE": (cross_entropy, {}),
-    "CE, α": (cross_entropy, {"alpha": ALPHAS}),
+    "CE, α": (cross_entropy, {"alpha": (*ALPHAS, 0.99)}),
     "FL, α and γ": (focal, {"alpha": ALPHAS, "gamma": GAMMAS}),
     "Dice": (dice, {}),
     "Dice, canvas by canvas": (dice_each, {}),
-    "FL + Dice": (focal_and_dice, {"weight": (1, 3, 10, 30, 100)}),
+    "FL + Dice": (
+        focal_and_dice,
+        {"weight": (10, 30, 100), "alpha": ALPHAS[1:5], "gamma": (1, 2)},
+    ),
 }
 
 
