@@ -125,13 +125,7 @@ def _report(whole, said):
     said = read_from(loss, said)
     title = getattr(loss, "__name__", type(loss).__name__).strip("<>")
     trouble = []
-    found = explain(loss, subjects(loss, said, trouble), said)
-    if said.task == "binary" and not (found and found.agrees):
-        two = replace(said, task="multi-class", classes=2)
-        groups = subjects(loss, two, [])
-        groups = ([s for s in some if s.form.integer] for some in groups)
-        again = explain(loss, filter(None, groups), two)
-        found = again if again and (again.agrees or not found) else found
+    found = _found(loss, said, trouble)
     if found is None:
         return Report("refused", trouble=tuple(trouble), title=title)
     found = far_out(found)
@@ -164,6 +158,20 @@ def _report(whole, said):
         facts=tuple(measurements(found, shape)),
         profile=shape,
     )
+
+
+def _found(loss, said, trouble):
+    """What explains the loss; of one that is claimed to be binary, and would
+    mix its examples, what does as a loss of two logits."""
+    found = explain(loss, subjects(loss, said, trouble), said)
+    mixes = found is None or (found.subject.mixing or 0) > 1e-6
+    if said.task != "binary" or not mixes or (found and found.agrees):
+        return found
+    two = replace(said, task="multi-class", classes=2)
+    groups = subjects(loss, two, [])
+    groups = ([s for s in some if s.form.integer] for some in groups)
+    again = explain(loss, filter(None, groups), two)
+    return again if again and (again.agrees or not found) else found
 
 
 def assert_conforms(
