@@ -164,7 +164,7 @@ def _found(loss, said, trouble):
     """What explains the loss; of one that is claimed to be binary, and would
     mix its examples, what does as a loss of two logits."""
     found = explain(loss, subjects(loss, said, trouble), said)
-    mixes = found is None or (found.subject.mixing or 0) > 1e-6
+    mixes = found is None or found.subject.mixes
     if said.task != "binary" or not mixes or (found and found.agrees):
         return found
     two = replace(said, task="multi-class", classes=2)

@@ -206,7 +206,7 @@ def _mixing(subject):
         mixed = Deviation(f"up to {gap:.2g} of a gradient")
         yield (
             "one example's effect on the others",
-            "none" if gap < 1e-6 else mixed,
+            mixed if subject.mixes else "none",
         )
 
 

@@ -61,8 +61,8 @@ def fits(subject):
         if probability.match == FITTED
         and (factor.match == FITTED or not probability.numbers)
     ]
-    mixes = (subject.mixing or 0) > 1e-6  # which is a change of its own
-    for several in (one,) if mixes else (one, two):
+    # that examples mix is a change of its own
+    for several in (one,) if subject.mixes else (one, two):
         drafts = map(_draft, filter(data.may_be, several))
         yield [*filter(None, map(data.fit, drafts))]
 

@@ -158,6 +158,11 @@ class Subject:
         most = max(np.abs(easy).max(), 1e-300)
         return np.abs(hopeless - easy).max() / most
 
+    @property
+    def mixes(self):
+        """Whether they change it, by more than rounding."""
+        return (self.mixing or 0) > 1e-6
+
     @cached_property
     def singles(self):
         """Single examples as (logits, targets, margins)."""
