@@ -45,43 +45,36 @@ def _p_t_by_distance(p, y):
     truth=lambda p, y: np.exp(-cross_entropy(p, y)),
     inputs={"p": "probability", "y": "label"},
     first=[(0.9, 1), (0.3, 1), (0.3, 0), (0.9, 0)],
-    wrong=[
-        (
-            lambda p, y: p,
+    wrong={
+        "p": (
             "That is right for positives; for a negative, p is the "
-            "probability of what did not happen.",
+            "probability of what did not happen."
         ),
-        (
-            lambda p, y: 1 - p,
+        "1 - p": (
             "That is right for negatives; a positive is handled as if it "
-            "were one too.",
+            "were one too."
         ),
-        (
-            lambda p, y: 1 - p if y == 1 else p,
+        "1 - p if y == 1 else p": (
             "That is the probability given to what did not happen, in both "
-            "cases: the two labels are swapped.",
+            "cases: the two labels are swapped."
         ),
-        (
-            lambda p, y: max(p, 1 - p),
+        "max(p, 1 - p)": (
             "That is how sure the classifier is; whether it is right does "
-            "not enter, since y is not used.",
+            "not enter, since y is not used."
         ),
-        (
-            lambda p, y: p * y,
+        "p * y": (
             "For every negative that is zero: the second label needs a term "
-            "of its own.",
+            "of its own."
         ),
-        (
-            cross_entropy,
-            "That is the loss; we want the probability before its "
-            "logarithm is taken.",
+        "cross_entropy(p, y)": (
+            "That is the loss; we want the probability before its logarithm "
+            "is taken."
         ),
-        (
-            lambda p, y: float((p > 0.5) == (y == 1)),
+        "float((p > 0.5) == (y == 1))": (
             "That says whether the classifier is right; we want how much "
-            "probability it gave to the truth.",
+            "probability it gave to the truth."
         ),
-    ],
+    },
     routes=[_p_t_by_distance],
     hints=(
         "A positive and a negative need different answers: when is the "
@@ -106,57 +99,42 @@ def _by_p_t(p, y, gamma):
     truth=lambda p, y, gamma: focal_loss(p, y, gamma=gamma),
     inputs={"p": "probability", "y": "label", "gamma": "gamma"},
     first=[(0.9, 1, 2), (0.3, 1, 2), (0.3, 0, 2), (0.9, 0, 2), (0.9, 0, 0)],
-    wrong=[
-        (
-            lambda p, y, gamma: focal_loss(p, y, gamma=gamma) * (2 * y - 1),
+    wrong={
+        "focal_loss(p, y, gamma=gamma) * (2 * y - 1)": (
             "Positives are right, and negatives have a negative loss: the "
-            "minus belongs to both terms.",
+            "minus belongs to both terms."
         ),
-        (
-            lambda p, y, gamma: (1 - p) ** gamma * cross_entropy(p, y),
+        "(1 - p) ** gamma * cross_entropy(p, y)": (
             "Positives are right; on negatives the modulating factor is "
-            "still that of a positive, which is near 1 on easy negatives.",
+            "still that of a positive, which is near 1 on easy negatives."
         ),
-        (
-            lambda p, y, gamma: (
-                focal_loss(p, 1, gamma=gamma) if y else -p * np.log(1 - p)
-            ),
+        "focal_loss(p, 1, gamma=gamma) if y else -p * np.log(1 - p)": (
             "Positives are right; on negatives nothing changes with gamma, "
-            "so an exponent is missing there.",
+            "so an exponent is missing there."
         ),
-        (
-            lambda p, y, gamma: (
-                cross_entropy(p, y) * np.exp(-gamma * cross_entropy(p, y))
-            ),
+        "cross_entropy(p, y) * np.exp(-gamma * cross_entropy(p, y))": (
             "Your factor is near 1 on easy examples and small on hard ones: "
-            "it turns down the wrong side.",
+            "it turns down the wrong side."
         ),
-        (
-            lambda p, y, gamma: (
-                gamma * (1 - p_t.function(p, y)) * cross_entropy(p, y)
-            ),
+        "gamma * (1 - p_t.function(p, y)) * cross_entropy(p, y)": (
             "At gamma = 0 your loss vanishes, where it should be cross "
-            "entropy: gamma is an exponent and not a multiplier.",
+            "entropy: gamma is an exponent and not a multiplier."
         ),
-        (
-            lambda p, y, gamma: cross_entropy(p, y),
-            "That is cross entropy: the modulating factor is missing.",
+        "cross_entropy(p, y)": (
+            "That is cross entropy: the modulating factor is missing."
         ),
-        (
-            lambda p, y, gamma: y * focal_loss(p, y, gamma=gamma),
+        "y * focal_loss(p, y, gamma=gamma)": (
             "Positives are right, and every negative has loss zero: the "
-            "second term is missing.",
+            "second term is missing."
         ),
-        (
-            lambda p, y, gamma: focal_loss(p, y, gamma=2),
-            "Right at gamma = 2 only: the argument gamma is not used.",
+        "focal_loss(p, y, gamma=2)": (
+            "Right at gamma = 2 only: the argument gamma is not used."
         ),
-        (
-            lambda p, y, gamma: -(np.log(p_t.function(p, y)) ** gamma),
+        "-(np.log(p_t.function(p, y)) ** gamma)": (
             "There gamma is a power of the logarithm; it should be a power "
-            "of what the truth was not given.",
+            "of what the truth was not given."
         ),
-    ],
+    },
     routes=[_by_p_t],
     meaning={
         "positive": "the term of positives",
@@ -216,40 +194,31 @@ suspect = Choice(
     ),
     inputs={"p_t": "probability", "gamma": "gamma"},
     first=[(0.9, 2), (0.5, 2), (0.9, 1), (0.3, 0)],
-    wrong=[
-        (
-            lambda p_t, gamma: (1 - p_t) ** gamma,
+    wrong={
+        "(1 - p_t) ** gamma": (
             "That is focal loss divided by cross entropy, the ratio upside "
-            "down: it should never be below 1.",
+            "down: it should never be below 1."
         ),
-        (
-            lambda p_t, gamma: (1 - p_t) ** -2,
-            "Right at gamma = 2; your formula does not depend on gamma.",
+        "(1 - p_t) ** -2": (
+            "Right at gamma = 2; your formula does not depend on gamma."
         ),
-        (
-            lambda p_t, gamma: 1 - p_t**gamma,
+        "1 - p_t**gamma": (
             "Only p_t gets the power there: the whole 1 - p_t belongs in "
-            "brackets, and the ratio divides by its power.",
+            "brackets, and the ratio divides by its power."
         ),
-        (
-            lambda p_t, gamma: p_t**-gamma,
+        "p_t**-gamma": (
             "Your ratio is large on hard examples and near 1 on easy ones; "
-            "it is the easy ones that focal loss lowers.",
+            "it is the easy ones that focal loss lowers."
         ),
-        (
-            lambda p_t, gamma: 1 / (gamma * (1 - p_t)),
-            "Multiplying by gamma is not raising to the power gamma.",
+        "1 / (gamma * (1 - p_t))": (
+            "Multiplying by gamma is not raising to the power gamma."
         ),
-        (
-            lambda p_t, gamma: -np.log(p_t),
-            "That is cross entropy itself, without the division.",
-        ),
-        (
-            lambda p_t, gamma: cross_entropy(p_t, 1) * (1 - p_t) ** -gamma,
+        "-np.log(p_t)": "That is cross entropy itself, without the division.",
+        "cross_entropy(p_t, 1) * (1 - p_t) ** -gamma": (
             "One logarithm is left over: both losses contain it, and it "
-            "cancels.",
+            "cancels."
         ),
-    ],
+    },
     hints=(
         "Write both losses with p_t, one over the other, and cancel.",
         "The logarithms cancel. What is left has the modulating factor below "

@@ -4,7 +4,7 @@ import numpy as np
 from autograd import grad
 
 from ..gradients import gradient_ratio, sigmoid_focal_gradient
-from ..reference import log_sigmoid, sigmoid_focal_loss
+from ..reference import log_sigmoid
 from .questions import RIGHT, Choice, Fault, Number, Repair, function_to_write
 
 
@@ -20,6 +20,10 @@ def minus_log_sigmoid(x):
     return -log_sigmoid(x)
 
 
+def _exact_slope(f, x):
+    return grad(f)(float(x))
+
+
 @function_to_write(
     truth=lambda f, x, h: (f(x + h) - f(x - h)) / h / 2,
     inputs={
@@ -28,71 +32,58 @@ def minus_log_sigmoid(x):
         "h": lambda rng: round(float(rng.uniform(0.1, 1)), 2),
     },
     first=[(square, 3.0, 0.5), (cube, 1.0, 0.5), (minus_log_sigmoid, 0, 1)],
-    wrong=[
-        (
-            lambda f, x, h: (f(x + h) - f(x)) / h,
+    wrong={
+        "(f(x + h) - f(x)) / h": (
             "That steps to one side only; the mistake of a step to both "
-            "sides shrinks with the square of h.",
+            "sides shrinks with the square of h."
         ),
-        (
-            lambda f, x, h: (f(x + h) - f(x - h)) / h,
+        "(f(x + h) - f(x - h)) / h": (
             "Every slope is twice too steep: how far apart are the two "
-            "points?",
+            "points?"
         ),
-        (
-            lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h,
+        "(f(x + h) - f(x - h)) / 2 * h": (
             "Python works from left to right, so your last factor "
-            "multiplies: the divisor needs brackets.",
+            "multiplies: the divisor needs brackets."
         ),
-        (
-            lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
+        "(f(x - h) - f(x + h)) / (2 * h)": (
             "The sign is turned: a function that rises to the right has a "
-            "positive slope.",
+            "positive slope."
         ),
-        (
-            lambda f, x, h: (f(x + h) + f(x - h)) / (2 * h),
+        "(f(x + h) + f(x - h)) / (2 * h)": (
             "That adds the two values, and a slope is made from their "
-            "difference.",
+            "difference."
         ),
-        (
-            lambda f, x, h: f(x) / h,
+        "f(x) / h": (
             "That is a height divided by a step; a slope is a difference of "
-            "two heights divided by the distance between them.",
+            "two heights divided by the distance between them."
         ),
-        (
-            lambda f, x, h: f(x + h) - f(x - h),
-            "That is the rise; a slope is the rise divided by the step.",
+        "f(x + h) - f(x - h)": (
+            "That is the rise; a slope is the rise divided by the step."
         ),
-        (
-            lambda f, x, h: grad(f)(float(x)),
+        "_exact_slope(f, x)": (
             "That is the exact slope, with no step; we want the one that two "
-            "points a step to either side give, which is a little off.",
+            "points a step to either side give, which is a little off."
         ),
-        (
-            lambda f, x, h: (f(x) - f(x - h)) / h,
-            "That steps to the left only; take a step to either side.",
+        "(f(x) - f(x - h)) / h": (
+            "That steps to the left only; take a step to either side."
         ),
-        (
-            lambda f, x, h: f(x + h) - f(x - h) / 2 * h,
+        "f(x + h) - f(x - h) / 2 * h": (
             "Without brackets only f(x - h) is divided: the difference and "
-            "the divisor both need them.",
+            "the divisor both need them."
         ),
-        (
-            lambda f, x, h: f(x + h) - f(x - h) / (2 * h),
+        "f(x + h) - f(x - h) / (2 * h)": (
             "Only f(x - h) is divided: the difference needs brackets of its "
-            "own.",
+            "own."
         ),
-        (
-            lambda f, x, h: (f(x + h / 2) - f(x - h / 2)) / h,
+        "(f(x + h / 2) - f(x - h / 2)) / h": (
             "That steps half as far as asked: a step h to the right and a "
-            "step h to the left.",
+            "step h to the left."
         ),
-        (
-            lambda f, x, h: (f(x + h) - 2 * f(x) + f(x - h)) / h**2,
+        "(f(x + h) - 2 * f(x) + f(x - h)) / h**2": (
             "That is the curvature, the second derivative; a slope needs two "
-            "points only.",
+            "points only."
         ),
-    ],
+    },
     hints=(
         "Evaluate f a step h to the right and a step h to the left.",
         "Subtract the left value from the right one, and divide by the "
@@ -148,48 +139,40 @@ def _p_t(x, y):
     truth=lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=gamma),
     inputs={"x": "logit", "y": "label", "gamma": "gamma"},
     first=[(2.0, 1, 2), (-2.0, 1, 2), (2.0, 0, 2), (-2.0, 0, 2), (1.0, 0, 0)],
-    wrong=[
-        (
-            lambda x, y, gamma: _slope(_p_t(x, y), gamma),
+    wrong={
+        "_slope(_p_t(x, y), gamma)": (
             "Positives are right, and negatives have the wrong sign: x_t is "
-            "-x for a negative, and that minus has a derivative too.",
+            "-x for a negative, and that minus has a derivative too."
         ),
-        (
-            lambda x, y, gamma: sigmoid_focal_gradient(x, 1, gamma=gamma),
+        "sigmoid_focal_gradient(x, 1, gamma=gamma)": (
             "Positives are right, and a negative gets the slope of a "
-            "positive: y is not used.",
+            "positive: y is not used."
         ),
-        (
-            lambda x, y, gamma: (1 - _p_t(x, y)) ** (gamma + 1) * (1 - 2 * y),
+        "(1 - _p_t(x, y)) ** (gamma + 1) * (1 - 2 * y)": (
             "That treats the modulating factor as a constant; it changes "
-            "with the prediction, so the product rule has a second term.",
+            "with the prediction, so the product rule has a second term."
+        ),
+        "sigmoid_focal_gradient(x, y, gamma=0)": (
+            "That is the slope of cross entropy, for every gamma."
         ),
         (
-            lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=0),
-            "That is the slope of cross entropy, for every gamma.",
+            "sigmoid_focal_gradient(x, y, gamma=gamma)"
+            " / (_p_t(x, y) * (1 - _p_t(x, y)))"
+        ): (
+            "That is the slope with respect to the probability; by the chain "
+            "rule one factor is missing for the logit."
         ),
-        (
-            lambda x, y, gamma: (
-                sigmoid_focal_gradient(x, y, gamma=gamma)
-                / (_p_t(x, y) * (1 - _p_t(x, y)))
-            ),
-            "That is the slope with respect to the probability; by the "
-            "chain rule one factor is missing for the logit.",
-        ),
-        (
-            lambda x, y, gamma: -sigmoid_focal_gradient(x, y, gamma=gamma),
+        "-sigmoid_focal_gradient(x, y, gamma=gamma)": (
             "The sign is turned for both labels: raising the logit of a "
-            "positive must lower its loss.",
+            "positive must lower its loss."
         ),
-        (
-            lambda x, y, gamma: sigmoid_focal_loss(x, y, gamma=gamma),
-            "That is the loss itself; we want its slope.",
+        "-((1 - _p_t(x, y)) ** gamma) * np.log(_p_t(x, y))": (
+            "That is the loss itself; we want its slope."
         ),
-        (
-            lambda x, y, gamma: sigmoid_focal_gradient(x, y, gamma=2),
-            "Right at gamma = 2 only: the argument gamma is not used.",
+        "sigmoid_focal_gradient(x, y, gamma=2)": (
+            "Right at gamma = 2 only: the argument gamma is not used."
         ),
-    ],
+    },
     meaning={
         "sign": "1 for a positive and -1 for a negative",
         "p_t": "the probability given to the truth",

@@ -39,37 +39,29 @@ mistake_share = Number(
     ),
     inputs={"y": "label", "alpha": "probability"},
     first=[(1, 0.25), (0, 0.25), (1, 0.5), (0, 0.9)],
-    wrong=[
-        (
-            lambda y, alpha: 1 - alpha if y == 1 else alpha,
+    wrong={
+        "1 - alpha if y == 1 else alpha": (
             "The two are swapped: in the paper it is the positives that get "
-            "alpha.",
+            "alpha."
         ),
-        (
-            lambda y, alpha: alpha,
+        "alpha": (
             "One weight for both classes scales the loss and balances "
-            "nothing.",
+            "nothing."
         ),
-        (
-            lambda y, alpha: alpha if y == 1 else 1,
+        "alpha if y == 1 else 1": (
             "Positives are right; negatives have a weight too, which falls "
-            "as alpha rises.",
+            "as alpha rises."
         ),
-        (
-            lambda y, alpha: alpha * y,
-            "Positives are right; every negative has weight zero, so "
-            "nothing would be learned from them.",
+        "alpha * y": (
+            "Positives are right; every negative has weight zero, so nothing "
+            "would be learned from them."
         ),
-        (
-            lambda y, alpha: alpha / (1 - alpha) if y == 1 else 1,
+        "alpha / (1 - alpha) if y == 1 else 1": (
             "The balance between the classes is right and the size is not: "
-            "in the paper the two weights add up to 1.",
+            "in the paper the two weights add up to 1."
         ),
-        (
-            lambda y, alpha: 1 - alpha,
-            "That is right for negatives only: y is not used.",
-        ),
-    ],
+        "1 - alpha": "That is right for negatives only: y is not used.",
+    },
     hints=(
         "Two weights that add up to 1; y says which.",
         "It is the same pattern as p_t, with alpha in place of p.",
@@ -213,56 +205,46 @@ lowest_p = Choice(
     truth=lambda prior: np.log(prior) - np.log1p(-prior),
     inputs={"prior": "probability"},
     first=[(0.01,), (0.3,), (0.9,)],
-    wrong=[
-        (
-            lambda prior: np.log((1 - prior) / prior),
+    wrong={
+        "np.log((1 - prior) / prior)": (
             "The minus is lost: with your bias a rare class starts out "
-            "nearly certain.",
+            "nearly certain."
         ),
-        (
-            lambda prior: np.log(prior),
+        "np.log(prior)": (
             "That is close for a small prior, but at 0.5 the bias should be "
-            "zero.",
+            "zero."
         ),
-        (
-            lambda prior: np.log10(prior / (1 - prior)),
-            "The logarithm is to base 10, and the sigmoid undoes the "
-            "natural one.",
+        "np.log10(prior / (1 - prior))": (
+            "The logarithm is to base 10, and the sigmoid undoes the natural "
+            "one."
         ),
-        (
-            lambda prior: prior,
-            "The bias is a logit and not a probability: the sigmoid of "
-            "yours is above 0.5.",
+        "prior": (
+            "The bias is a logit and not a probability: the sigmoid of yours "
+            "is above 0.5."
         ),
-        (
-            lambda prior: 1 / (1 + np.exp(-prior)),
+        "1 / (1 + np.exp(-prior))": (
             "That is the sigmoid of the prior; what is needed is the number "
-            "whose sigmoid is the prior.",
+            "whose sigmoid is the prior."
         ),
-        (
-            lambda prior: prior / (1 - prior),
-            "Those are the odds; the bias is their logarithm.",
+        "prior / (1 - prior)": (
+            "Those are the odds; the bias is their logarithm."
         ),
-        (
-            lambda prior: -np.log(1 - prior) / prior,
+        "-np.log(1 - prior) / prior": (
             "The logarithm is taken of 1 - prior alone: its brackets close "
-            "too early.",
+            "too early."
         ),
-        (
-            lambda prior: np.log(prior) / (1 - prior),
+        "np.log(prior) / (1 - prior)": (
             "The logarithm is taken of the prior alone: the fraction belongs "
-            "inside its brackets.",
+            "inside its brackets."
         ),
-        (
-            lambda prior: np.exp(-prior),
+        "np.exp(-prior)": (
             "That is an exponential; what undoes the one in the sigmoid is a "
-            "logarithm.",
+            "logarithm."
         ),
-        (
-            lambda prior: np.log(0.01 / 0.99),
-            "Right for a prior of 0.01 only: the argument is not used.",
+        "np.log(0.01 / 0.99)": (
+            "Right for a prior of 0.01 only: the argument is not used."
         ),
-    ],
+    },
     hints=(
         "At the start the logit is the bias b, so its sigmoid should be the "
         "prior. Solve for b.",

@@ -25,70 +25,55 @@ def _by_difference(z, t):
         (np.array([2.0, 1.0, -0.5]), 1),
         (np.array([0.0, 0.0]), 0),
     ],
-    wrong=[
-        (
-            lambda z, t: _softmax(z).max(),
+    wrong={
+        "_softmax(z).max()": (
             "That is the probability of the class it favours; the true class "
-            "may be another one.",
+            "may be another one."
         ),
-        (
-            lambda z, t: 1 / (1 + np.exp(-z[t])),
+        "1 / (1 + np.exp(-z[t]))": (
             "That is a sigmoid of one logit, which is the multi-label task: "
-            "with a softmax the other logits count too.",
+            "with a softmax the other logits count too."
         ),
-        (
-            lambda z, t: np.exp(z[t]),
-            "Not divided by anything, that can exceed 1.",
+        "np.exp(z[t])": "Not divided by anything, that can exceed 1.",
+        "np.exp(z[t]) / (np.exp(z).sum() - np.exp(z[t]))": (
+            "Those are odds: the true class is left out of the sum below."
         ),
-        (
-            lambda z, t: np.exp(z[t]) / (np.exp(z).sum() - np.exp(z[t])),
-            "Those are odds: the true class is left out of the sum below.",
-        ),
-        (
-            lambda z, t: z[t] / z.sum(),
+        "z[t] / z.sum()": (
             "Logits are not positive, so their shares are not probabilities; "
-            "take exponentials first.",
+            "take exponentials first."
         ),
-        (
-            lambda z, t: -np.log(_softmax(z)[t]),
-            "That is cross entropy, one logarithm too far.",
+        "-np.log(_softmax(z)[t])": (
+            "That is cross entropy, one logarithm too far."
         ),
-        (
-            lambda z, t: 1 / (1 + np.exp(-z)),
+        "1 / (1 + np.exp(-z))": (
             "Those are sigmoids, one a class, for classes that do not "
-            "compete; the truth is one entry of a softmax.",
+            "compete; the truth is one entry of a softmax."
         ),
-        (
-            lambda z, t: np.exp(z[t]) / np.exp(z.sum()),
+        "np.exp(z[t]) / np.exp(z.sum())": (
             "Below the line the sum is taken before the exponential; each "
-            "logit's exponential comes first, then the sum.",
+            "logit's exponential comes first, then the sum."
         ),
-        (
-            lambda z, t: np.exp(z[t] / z.sum()),
+        "np.exp(z[t] / z.sum())": (
             "There the logits are divided, and then one exponential is "
-            "taken: each needs its exponential before the division.",
+            "taken: each needs its exponential before the division."
         ),
-        (
-            lambda z, t: z[t],
+        "z[t]": (
             "That is the logit; a probability is made of it and of all the "
-            "others.",
+            "others."
         ),
-        (
-            lambda z, t: np.exp(z[t]) / (1 + np.exp(z).sum()),
+        "np.exp(z[t]) / (1 + np.exp(z).sum())": (
             "The 1 below the line belongs to a sigmoid; in a softmax the "
-            "logits themselves make up the whole sum.",
+            "logits themselves make up the whole sum."
         ),
-        (
-            lambda z, t: float(np.argmax(z) == t),
+        "float(np.argmax(z) == t)": (
             "That says whether the answer is right; how probable was the "
-            "truth?",
+            "truth?"
         ),
-        (
-            lambda z, t: _softmax(z),
+        "_softmax(z)": (
             "That is the whole vector of probabilities; the truth is one of "
-            "its entries.",
+            "its entries."
         ),
-    ],
+    },
     routes=[_by_difference],
     hints=(
         "Turn the logits into probabilities first, then pick one.",
@@ -304,53 +289,44 @@ own_alpha = Fault(
     truth=lambda counts: (1 / counts) / np.mean(1 / counts),
     inputs={"counts": lambda rng: rng.integers(5, 2000, 4)},
     first=[(np.array([100, 50, 10]),), (np.array([7, 7]),)],
-    wrong=[
-        (
-            lambda counts: counts / counts.mean(),
+    wrong={
+        "counts / counts.mean()": (
             "That favours the common classes, and it is the rare ones that "
-            "need weight.",
+            "need weight."
         ),
-        (
-            lambda counts: 1 / counts,
+        "1 / counts": (
             "The balance is right, but these weights shrink with the size of "
-            "the data set: they should average to 1.",
+            "the data set: they should average to 1."
         ),
-        (
-            lambda counts: (1 / counts) / (1 / counts).sum(),
+        "(1 / counts) / (1 / counts).sum()": (
             "Those sum to 1, and the average should be 1: with many classes "
-            "your loss would shrink.",
+            "your loss would shrink."
         ),
-        (
-            lambda counts: np.mean(1 / counts),
+        "np.mean(1 / counts)": (
             "That is one number for all classes; each class needs its own "
-            "weight, and this is what to divide by.",
+            "weight, and this is what to divide by."
         ),
-        (
-            lambda counts: 1 / np.sqrt(counts) / np.mean(1 / np.sqrt(counts)),
+        "1 / np.sqrt(counts) / np.mean(1 / np.sqrt(counts))": (
             "Those are weights from the root of the counts, a milder rule; "
-            "here a class ten times rarer weighs ten times more.",
+            "here a class ten times rarer weighs ten times more."
         ),
-        (
-            lambda counts: counts.sum() / counts,
+        "counts.sum() / counts": (
             "The balance is right and the size is not: with equal counts "
-            "each weight should be 1.",
+            "each weight should be 1."
         ),
-        (
-            lambda counts: counts.sum() / (len(counts) * counts),
+        "counts.sum() / (len(counts) * counts)": (
             "With equal counts that is right; otherwise the weights do not "
-            "average to 1 over the classes.",
+            "average to 1 over the classes."
         ),
-        (
-            lambda counts: counts / counts.sum(),
+        "counts / counts.sum()": (
             "Those are the classes' parts of the data, large for common "
-            "ones; turn each count upside down first.",
+            "ones; turn each count upside down first."
         ),
-        (
-            lambda counts: 1 - counts / counts.sum(),
+        "1 - counts / counts.sum()": (
             "That leans the right way, but a class a hundred times rarer "
-            "should weigh a hundred times more.",
+            "should weigh a hundred times more."
         ),
-    ],
+    },
     meaning={"inverse": "one over each count"},
     hints=(
         "Start from one over each count, then rescale all of them alike.",
@@ -426,56 +402,44 @@ mean_over_classes = Number(
         (np.array([1.0, 0.2, 0.3, 0.1]), np.array([1, 0, 0, 1])),
         (np.array([0.5, 0.2, 0.3, 0.1]), np.array([0, 0, 0, 0])),
     ],
-    wrong=[
-        (
-            lambda loss, y: loss.mean(),
+    wrong={
+        "loss.mean()": (
             "That divides by all elements, so easy negatives dilute the few "
-            "that matter.",
+            "that matter."
         ),
-        (
-            lambda loss, y: loss.sum() / y.sum(),
+        "loss.sum() / y.sum()": (
             "Right while there is a positive; an image without any divides "
-            "by zero.",
+            "by zero."
         ),
-        (
-            lambda loss, y: (loss * y).sum() / max(1, y.sum()),
+        "(loss * y).sum() / max(1, y.sum())": (
             "That leaves the negatives' losses out: they belong to the sum, "
-            "only not to the count.",
+            "only not to the count."
         ),
-        (
-            lambda loss, y: loss.sum() / max(1, (1 - y).sum()),
+        "loss.sum() / max(1, (1 - y).sum())": (
             "That counts the negatives, and it is the positives that are "
-            "counted.",
+            "counted."
         ),
-        (
-            lambda loss, y: loss.sum() / (1 + y.sum()),
+        "loss.sum() / (1 + y.sum())": (
             "Adding 1 avoids the zero, but changes every image that has "
-            "positives.",
+            "positives."
         ),
-        (
-            lambda loss, y: (loss * y).sum(),
-            "That adds up the positives only, and divides by nothing.",
+        "(loss * y).sum()": (
+            "That adds up the positives only, and divides by nothing."
         ),
-        (
-            lambda loss, y: loss.sum() / y.sum() if y.any() else 0.0,
+        "loss.sum() / y.sum() if y.any() else 0.0": (
             "Right while there is a positive; without any, the negatives' "
-            "losses still count, and yours are dropped.",
+            "losses still count, and yours are dropped."
         ),
-        (
-            lambda loss, y: loss[y == 1].mean(),
+        "loss[y == 1].mean()": (
             "That is the mean over positives alone: the negatives' losses "
-            "belong to the sum, and an image may have no positive.",
+            "belong to the sum, and an image may have no positive."
         ),
-        (
-            lambda loss, y: loss / max(1, y.sum()),
+        "loss / max(1, y.sum())": (
             "Those are the losses one by one, divided; a reduction adds them "
-            "up as well.",
+            "up as well."
         ),
-        (
-            lambda loss, y: loss.sum(),
-            "That is the sum, not divided by anything.",
-        ),
-    ],
+        "loss.sum()": "That is the sum, not divided by anything.",
+    },
     hints=(
         "Add up all losses, and count only some of the elements.",
         "Divide by the number of positives; if there is none, by 1.",

@@ -44,51 +44,34 @@ def _share(found, alarms, prevalence):
         "prevalence": lambda rng: round(float(rng.uniform(0.005, 0.5)), 3),
     },
     first=[(0.6, 0.01, 0.5), (0.6, 0.01, 0.01)],
-    wrong=[
-        (
-            lambda found, alarms, prevalence: found / (found + alarms),
-            "That holds where both classes are equally common.",
+    wrong={
+        "found / (found + alarms)": (
+            "That holds where both classes are equally common."
         ),
-        (
-            lambda found, alarms, prevalence: found * prevalence,
+        "found * prevalence": (
             "That counts what is rightly called positive; divide it by "
-            "everything that is called positive.",
+            "everything that is called positive."
         ),
-        (
-            lambda found, alarms, prevalence: (
-                1 - _share(found, alarms, prevalence)
-            ),
+        "1 - _share(found, alarms, prevalence)": (
             "That is the part that is wrong; the part that is right is asked "
-            "for.",
+            "for."
         ),
-        (
-            lambda found, alarms, prevalence: _share(
-                found, alarms, 1 - prevalence
-            ),
-            "The positives and the negatives have changed places.",
+        "_share(found, alarms, 1 - prevalence)": (
+            "The positives and the negatives have changed places."
         ),
-        (
-            lambda found, alarms, prevalence: (
-                found * prevalence / (found * prevalence + alarms)
-            ),
+        "found * prevalence / (found * prevalence + alarms)": (
             "Alarms come from the negatives only, so count how many "
-            "negatives there are.",
+            "negatives there are."
         ),
-        (
-            lambda found, alarms, prevalence: (
-                found * prevalence / (found + alarms)
-            ),
+        "found * prevalence / (found + alarms)": (
             "Below the line stand parts of each class, and above it a part "
-            "of all: weight every part by how frequent its class is.",
+            "of all: weight every part by how frequent its class is."
         ),
-        (
-            lambda found, alarms, prevalence: (
-                found * prevalence / (prevalence + alarms * (1 - prevalence))
-            ),
+        "found * prevalence / (prevalence + alarms * (1 - prevalence))": (
             "Below the line you count all positives; only those that are "
-            "found are called positive.",
+            "found are called positive."
         ),
-    ],
+    },
     meaning={"right": "the part of all that is rightly called positive"},
     hints=(
         "Take 1000 images: how many are positive, and how many of those are "
@@ -154,38 +137,29 @@ peeking = Fault(
         "keep": lambda rng: int(rng.integers(1, 8)),
     },
     first=[(np.array([0.1, 2.0, 0.3, 1.0]), 2)],
-    wrong=[
-        (
-            lambda loss, keep: np.sort(loss)[:keep].mean(),
-            "Those are the smallest losses, the easy examples.",
+    wrong={
+        "np.sort(loss)[:keep].mean()": (
+            "Those are the smallest losses, the easy examples."
         ),
-        (
-            lambda loss, keep: loss[-keep:].mean(),
-            "Those are the last ones in the batch, whatever their loss.",
+        "loss[-keep:].mean()": (
+            "Those are the last ones in the batch, whatever their loss."
         ),
-        (
-            lambda loss, keep: loss[:keep].mean(),
-            "Those are the first ones in the batch: sort them by their loss.",
+        "loss[:keep].mean()": (
+            "Those are the first ones in the batch: sort them by their loss."
         ),
-        (
-            lambda loss, keep: np.argsort(loss)[-keep:].mean(),
+        "np.argsort(loss)[-keep:].mean()": (
             "Those are the places where the losses stand; average the losses "
-            "that stand there.",
+            "that stand there."
         ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep:].sum() / len(loss),
+        "np.sort(loss)[-keep:].sum() / len(loss)": (
             "The others are left out of the sum, so leave them out of the "
-            "count as well.",
+            "count as well."
         ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep:].sum(),
-            "That is a sum, and a mean is asked for.",
+        "np.sort(loss)[-keep:].sum()": (
+            "That is a sum, and a mean is asked for."
         ),
-        (
-            lambda loss, keep: np.sort(loss)[-keep],
-            "That is one loss, the least of those kept.",
-        ),
-    ],
+        "np.sort(loss)[-keep]": "That is one loss, the least of those kept.",
+    },
     hints=(
         "Sort the losses; which end holds the hard examples?",
         "Take the last `keep` of the sorted losses, and their mean.",
@@ -240,84 +214,51 @@ def _paired(these, those):
     },
     first=[(np.array([3.0, 5.0, 10.0]), np.array([1.0, 4.0, 7.0]))],
     within=1e-6,
-    wrong=[
-        (
-            lambda these, those: np.array(
-                [
-                    np.mean(these - those),
-                    np.std(these - those) / len(these) ** 0.5,
-                ]
-            ),
+    wrong={
+        "(these - those).mean(), (these - those).std() / len(these) ** 0.5": (
             "The mean is right; the deviation divides by n, and with the "
-            "mean estimated from the same numbers n − 1 is right.",
+            "mean estimated from the same numbers n − 1 is right."
         ),
-        (
-            lambda these, those: np.array(
-                [np.mean(these - those), np.std(these - those, ddof=1)]
-            ),
+        "(these - those).mean(), (these - those).std(ddof=1)": (
             "The mean is right; that is the spread of single differences, "
-            "and the error of their mean is smaller.",
+            "and the error of their mean is smaller."
+        ),
+        "(these - those).mean(), (these - those).std(ddof=1) / len(these)": (
+            "The mean is right; errors shrink with the root of the number of "
+            "pairs."
         ),
         (
-            lambda these, those: np.array(
-                [
-                    np.mean(these - those),
-                    np.std(these - those, ddof=1) / len(these),
-                ]
-            ),
-            "The mean is right; errors shrink with the root of the number "
-            "of pairs.",
-        ),
-        (
-            lambda these, those: np.array(
-                [
-                    np.mean(these - those),
-                    (
-                        (np.var(these, ddof=1) + np.var(those, ddof=1))
-                        / len(these)
-                    )
-                    ** 0.5,
-                ]
-            ),
+            "(these - those).mean(), "
+            "np.sqrt((these.var(ddof=1) + those.var(ddof=1)) / len(these))"
+        ): (
             "The mean is right; that is the error for two unrelated groups, "
-            "which forgets the pairs.",
+            "which forgets the pairs."
         ),
         (
-            lambda these, those: np.array(
-                [
-                    np.mean(these - those),
-                    np.std(these - those, ddof=1) / (len(these) - 1) ** 0.5,
-                ]
-            ),
+            "(these - those).mean(), "
+            "(these - those).std(ddof=1) / (len(these) - 1) ** 0.5"
+        ): (
             "The mean is right; n − 1 belongs in the deviation, and the root "
-            "that it is divided by is of n.",
+            "that it is divided by is of n."
         ),
         (
-            lambda these, those: np.array(
-                [
-                    np.mean(these - those),
-                    (np.std(these, ddof=1) - np.std(those, ddof=1))
-                    / len(these) ** 0.5,
-                ]
-            ),
+            "(these - those).mean(), "
+            "(these.std(ddof=1) - those.std(ddof=1)) / len(these) ** 0.5"
+        ): (
             "The mean is right; the deviation of the differences is another "
-            "thing than the difference of two deviations.",
+            "thing than the difference of two deviations."
         ),
-        (
-            lambda these, those: _paired(these, those)[::-1],
+        "_paired(these, those)[::-1]": (
             "Both numbers are right, and have changed places: the mean comes "
-            "first.",
+            "first."
         ),
-        (
-            lambda these, those: np.mean(these - those),
-            "That is the mean alone; give its standard error as well.",
+        "np.mean(these - those)": (
+            "That is the mean alone; give its standard error as well."
         ),
-        (
-            lambda these, those: _paired(those, these),
-            "The error is right; the difference is taken the other way "
-            "round.",
+        "_paired(those, these)": (
+            "The error is right; the difference is taken the other way round."
         ),
-    ],
+    },
     meaning={
         "apart": "the differences, pair by pair",
         "spread": "the standard deviation of the differences",

@@ -97,53 +97,37 @@ anchor_count = Number(
         *[(iou, 0) for iou in (0.7, 0.45, 0.1, 0.5, 0.4)],
         *[(iou, 1) for iou in (0.3, 0.45, 0.7, 0.0)],
     ],
-    wrong=[
-        (
-            lambda iou, closest: 1 if iou >= 0.5 else -1 if iou >= 0.4 else 0,
+    wrong={
+        "1 if iou >= 0.5 else -1 if iou >= 0.4 else 0": (
             "An object that no anchor fits well would get none: the closest "
-            "is positive as well.",
+            "is positive as well."
         ),
-        (
-            lambda iou, closest: int(iou >= 0.5 or closest),
-            "Between the two thresholds an anchor is neither; it is ignored.",
+        "int(iou >= 0.5 or closest)": (
+            "Between the two thresholds an anchor is neither; it is ignored."
         ),
-        (
-            lambda iou, closest: int(iou >= 0.5),
+        "int(iou >= 0.5)": (
             "There are three answers, and an object's closest anchor is "
-            "positive whatever its IoU.",
+            "positive whatever its IoU."
         ),
-        (
-            lambda iou, closest: (
-                1 if iou > 0.5 or closest else -1 if iou > 0.4 else 0
-            ),
+        "1 if iou > 0.5 or closest else -1 if iou > 0.4 else 0": (
             "Look at the two thresholds themselves: an IoU that reaches one "
-            "is above the line.",
+            "is above the line."
         ),
-        (
-            lambda iou, closest: (
-                1 if iou >= 0.5 or closest else 0 if iou >= 0.4 else -1
-            ),
-            "Background and ignored have changed places.",
+        "1 if iou >= 0.5 or closest else 0 if iou >= 0.4 else -1": (
+            "Background and ignored have changed places."
         ),
-        (
-            lambda iou, closest: (
-                1 if iou >= 0.5 and closest else -1 if iou >= 0.4 else 0
-            ),
+        "1 if iou >= 0.5 and closest else -1 if iou >= 0.4 else 0": (
             "Either makes it positive, a large IoU or being the closest; you "
-            "ask for both.",
+            "ask for both."
         ),
-        (
-            lambda iou, closest: int(iou >= 0.4 or closest),
-            "Between 0.4 and 0.5 an anchor is ignored; you call it positive.",
+        "int(iou >= 0.4 or closest)": (
+            "Between 0.4 and 0.5 an anchor is ignored; you call it positive."
         ),
-        (
-            lambda iou, closest: (
-                -1 if 0.4 <= iou < 0.5 else int(iou >= 0.5 or closest)
-            ),
+        "-1 if 0.4 <= iou < 0.5 else int(iou >= 0.5 or closest)": (
             "The closest anchor is positive between the two thresholds as "
-            "well: ask for it first.",
+            "well: ask for it first."
         ),
-    ],
+    },
     hints=(
         "Ask first what makes an anchor positive; two things can.",
         "If it is not positive, its IoU decides between ignored, which is "
@@ -200,47 +184,29 @@ normaliser = Choice(
         "classes": lambda rng: int(rng.integers(2, 81)),
     },
     first=[(1, 100, 1), (3, 500, 10), (20, 100_000, 80)],
-    wrong=[
-        (
-            lambda positives, anchors, classes: np.log(
-                positives / (anchors - positives)
-            ),
+    wrong={
+        "np.log(positives / (anchors - positives))": (
             "There is a question for each class at each anchor, and your "
-            "prior is for anchors.",
+            "prior is for anchors."
         ),
-        (
-            lambda positives, anchors, classes: np.log(
-                (anchors * classes - positives) / positives
-            ),
-            "The sign: with a positive bias everything starts as a digit.",
+        "np.log((anchors * classes - positives) / positives)": (
+            "The sign: with a positive bias everything starts as a digit."
         ),
-        (
-            lambda positives, anchors, classes: (
-                positives / (anchors * classes)
-            ),
-            "That is the prior; the bias is the logit whose sigmoid it is.",
+        "positives / (anchors * classes)": (
+            "That is the prior; the bias is the logit whose sigmoid it is."
         ),
-        (
-            lambda positives, anchors, classes: np.log(
-                positives / (anchors * classes)
-            ),
+        "np.log(positives / (anchors * classes))": (
             "That is the logarithm of the prior; odds divide by the rest, "
-            "not by the whole.",
+            "not by the whole."
         ),
-        (
-            lambda positives, anchors, classes: np.log(
-                positives * classes / (anchors - positives)
-            ),
-            "More classes make a yes rarer, and yours makes it more likely.",
+        "np.log(positives * classes / (anchors - positives))": (
+            "More classes make a yes rarer, and yours makes it more likely."
         ),
-        (
-            lambda positives, anchors, classes: np.log(
-                positives / ((anchors - positives) * classes)
-            ),
+        "np.log(positives / ((anchors - positives) * classes))": (
             "You leave out all questions of the positive anchors; each of "
-            "them says no to every class but one.",
+            "them says no to every class but one."
         ),
-    ],
+    },
     meaning={"prior": "the fraction of questions whose answer is yes"},
     hints=(
         "How many yes-or-no questions are there, and how many have the "

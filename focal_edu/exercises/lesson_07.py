@@ -38,43 +38,34 @@ sees = Choice(
     ),
     inputs={"margin": "logit", "prior": "probability"},
     first=[(0.0, 0.1), (0.0, 0.9), (2.0, 0.5), (-1.0, 0.25)],
-    wrong=[
-        (
-            lambda margin, prior: np.log1p(np.exp(-margin)),
-            "That is cross entropy: the prior is not used.",
+    wrong={
+        "np.log1p(np.exp(-margin))": (
+            "That is cross entropy: the prior is not used."
         ),
-        (
-            lambda margin, prior: np.log1p(
-                np.exp(-margin + np.log(prior / (1 - prior)))
-            ),
+        "np.log1p(np.exp(-margin + np.log(prior / (1 - prior))))": (
             "The sign of the shift: a rare class must lose more than cross "
-            "entropy says, so its logit is lowered.",
+            "entropy says, so its logit is lowered."
         ),
-        (
-            lambda margin, prior: np.log1p(np.exp(-margin - np.log(prior))),
+        "np.log1p(np.exp(-margin - np.log(prior)))": (
             "Only one of the two logits is shifted; the other class has a "
-            "prior as well, 1 - prior.",
+            "prior as well, 1 - prior."
         ),
-        (
-            lambda margin, prior: np.log1p(np.exp(-margin)) / prior,
+        "np.log1p(np.exp(-margin)) / prior": (
             "That weights the loss by 1 / prior; logit adjustment shifts the "
-            "logits and weights nothing.",
+            "logits and weights nothing."
         ),
-        (
-            lambda margin, prior: margin + np.log(prior / (1 - prior)),
-            "That is the shifted margin; the loss is its cross entropy.",
+        "margin + np.log(prior / (1 - prior))": (
+            "That is the shifted margin; the loss is its cross entropy."
         ),
-        (
-            lambda margin, prior: np.log1p(np.exp(-margin)) * prior,
+        "np.log1p(np.exp(-margin)) * prior": (
             "That weights the loss by the prior, so that a rare class counts "
-            "less; logit adjustment shifts the logits.",
+            "less; logit adjustment shifts the logits."
         ),
-        (
-            lambda margin, prior: np.log1p(np.exp(-margin)) - np.log(prior),
+        "np.log1p(np.exp(-margin)) - np.log(prior)": (
             "That shifts the loss; it is the logits that are shifted, before "
-            "the loss is taken.",
+            "the loss is taken."
         ),
-    ],
+    },
     meaning={"shifted": "the margin after the shift"},
     hints=(
         "Shift the margin first, then take cross entropy of it, log(1 + "
@@ -183,56 +174,41 @@ memorised = Number(
         (np.array([3.0, 1.0]), 0.5),
         (np.array([100.0, 10.0, 2.0]), 0.99),
     ],
-    wrong=[
-        (
-            lambda counts, beta: _mean_one(1 / counts),
+    wrong={
+        "_mean_one(1 / counts)": (
             "Those are weights 1/n; the effective number takes the place of "
-            "n.",
+            "n."
         ),
-        (
-            lambda counts, beta: (1 - beta**counts) / (1 - beta),
-            "Those are the effective numbers; a weight is one over it.",
+        "(1 - beta**counts) / (1 - beta)": (
+            "Those are the effective numbers; a weight is one over it."
         ),
-        (
-            lambda counts, beta: (1 - beta) / (1 - beta**counts),
+        "(1 - beta) / (1 - beta**counts)": (
             "The proportions are right; divide by their mean, so that the "
-            "weights have mean 1.",
+            "weights have mean 1."
         ),
-        (
-            lambda counts, beta: 1 / (1 - beta**counts),
+        "1 / (1 - beta**counts)": (
             "The proportions are right; the weights should have mean 1, and "
-            "these are not divided by their mean.",
+            "these are not divided by their mean."
         ),
-        (
-            lambda counts, beta: 1 - beta**counts,
+        "1 - beta**counts": (
             "That grows as the effective number does; a weight is one over "
-            "it.",
+            "it."
         ),
-        (
-            lambda counts, beta: (
-                np.mean(1 - beta**counts) / (1 - beta**counts)
-            ),
+        "np.mean(1 - beta**counts) / (1 - beta**counts)": (
             "Divide by the mean of the weights: that is not one over the "
-            "mean of the effective numbers.",
+            "mean of the effective numbers."
         ),
-        (
-            lambda counts, beta: np.mean(1 / (1 - beta**counts)),
+        "np.mean(1 / (1 - beta**counts))": (
             "That is one number for all; each class has a weight, and this "
-            "is close to what they are divided by.",
+            "is close to what they are divided by."
         ),
-        (
-            lambda counts, beta: _mean_one((1 - beta**counts) / (1 - beta)),
-            "Upside down: the larger class must get the smaller weight.",
+        "_mean_one((1 - beta**counts) / (1 - beta))": (
+            "Upside down: the larger class must get the smaller weight."
         ),
-        (
-            lambda counts, beta: (
-                (1 - beta)
-                / (1 - beta**counts)
-                / ((1 - beta) / (1 - beta**counts)).sum()
-            ),
-            "Those add up to 1; what is asked for has mean 1.",
+        "1 / (1 - beta**counts) / np.sum(1 / (1 - beta**counts))": (
+            "Those add up to 1; what is asked for has mean 1."
         ),
-    ],
+    },
     meaning={"weights": "one over 1 - beta**counts"},
     hints=(
         "First the effective number of each class, then one over it, then "

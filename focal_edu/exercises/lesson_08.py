@@ -42,52 +42,33 @@ coin = Choice(
         "gamma": "gamma",
     },
     first=[(np.array([0.7, 0.5, 0.2]), 2), (np.array([0.3, 0.8, 0.6]), 0)],
-    wrong=[
-        (lambda v, gamma: v, "That is the output itself, as if γ were 0."),
-        (
-            lambda v, gamma: v**gamma / (v**gamma + (1 - v) ** gamma),
+    wrong={
+        "v": "That is the output itself, as if γ were 0.",
+        "v**gamma / (v**gamma + (1 - v) ** gamma)": (
             "Powers of v alone are not enough: the balance is between "
-            "gradients, and each of them holds g.",
+            "gradients, and each of them holds g."
         ),
-        (
-            lambda v, gamma: _h(v, gamma) / _h(1 - v, gamma),
+        "_h(v, gamma) / _h(1 - v, gamma)": (
             "That is the ratio of the two sides, the odds; a probability is "
-            "a part of their sum.",
+            "a part of their sum."
         ),
-        (
-            lambda v, gamma: _h(v, gamma),
-            "That is h of one side; divide it by the sum over both.",
+        "_h(v, gamma)": (
+            "That is h of one side; divide it by the sum over both."
         ),
-        (
-            lambda v, gamma: (
-                1
-                / (1 + (1 - v) ** 2 / v**2 * _h(v, gamma) / _h(1 - v, gamma))
-            ),
-            "Multiplied where it should be divided: h has g below the line.",
+        "1 / (1 + (1 - v) ** 2 / v**2 * _h(v, gamma) / _h(1 - v, gamma))": (
+            "Multiplied where it should be divided: h has g below the line."
         ),
-        (
-            lambda v, gamma: (
-                _h(1 - v, gamma) / (_h(v, gamma) + _h(1 - v, gamma))
-            ),
-            "That is the probability of the other side.",
+        "_h(1 - v, gamma) / (_h(v, gamma) + _h(1 - v, gamma))": (
+            "That is the probability of the other side."
         ),
-        (
-            lambda v, gamma: _h(v, gamma) / np.sum(_h(v, gamma)),
+        "_h(v, gamma) / np.sum(_h(v, gamma))": (
             "The sum is over the two sides of one output, v and 1 - v; yours "
-            "is over the outputs in the array.",
+            "is over the outputs in the array."
         ),
-        (
-            lambda v, gamma: (
-                1
-                / gradient_ratio(v, gamma)
-                / (
-                    1 / gradient_ratio(v, gamma)
-                    + 1 / gradient_ratio(1 - v, gamma)
-                )
-            ),
-            "Above the line of h stands v, and yours has 1 there.",
+        "1 / (1 + gradient_ratio(v, gamma) / gradient_ratio(1 - v, gamma))": (
+            "Above the line of h stands v, and yours has 1 there."
         ),
-    ],
+    },
     meaning={"heads": "h of v", "tails": "h of 1 - v"},
     hints=(
         "Start with h for both sides, and divide one by the sum.",
@@ -225,84 +206,67 @@ def _part(confidence, right, number):
         (np.arange(5, 100, 10) / 100, np.arange(10) % 2.0),  # none is empty
     ],
     within=1e-6,
-    wrong=[
-        (
-            lambda confidence, right: abs(confidence.mean() - right.mean()),
+    wrong={
+        "abs(confidence.mean() - right.mean())": (
             "That is one bin for all; errors of opposite sign in different "
-            "bins must not cancel.",
+            "bins must not cancel."
         ),
-        (
-            lambda confidence, right: np.mean(abs(confidence - right)),
+        "np.mean(abs(confidence - right))": (
             "That is each image on its own; within a bin too high and too "
-            "low may cancel.",
+            "low may cancel."
         ),
-        (
-            lambda confidence, right: np.mean((confidence - right) ** 2),
-            "That is a Brier score, and it needs no bins.",
+        "np.mean((confidence - right) ** 2)": (
+            "That is a Brier score, and it needs no bins."
         ),
-        (
-            lambda confidence, right: _bins(confidence, right).mean(),
+        "_bins(confidence, right).mean()": (
             "The bins count alike; each should count by its part of the "
-            "images.",
+            "images."
         ),
-        (
-            lambda confidence, right: _bins(confidence, right).sum(),
+        "_bins(confidence, right).sum()": (
             "The bins' distances are added as they are; each counts by its "
-            "part of the images.",
+            "part of the images."
         ),
-        (
-            lambda confidence, right: _bins(confidence, right).sum() / 10,
+        "_bins(confidence, right).sum() / 10": (
             "A tenth for each bin would be right if all held as many images; "
-            "each counts by its part of them.",
+            "each counts by its part of them."
         ),
-        (
-            lambda confidence, right: expected_calibration_error(
-                confidence, right
-            ),
-            "Those are 15 bins, a frequent choice; ten are asked for.",
+        "expected_calibration_error(confidence, right)": (
+            "Those are 15 bins, a frequent choice; ten are asked for."
         ),
-        (
-            lambda confidence, right: _bins(confidence, right).max(),
-            "That is the worst bin, the maximum calibration error.",
+        "_bins(confidence, right).max()": (
+            "That is the worst bin, the maximum calibration error."
         ),
-        (
-            lambda confidence, right: _part(confidence, right, 0),
+        "_part(confidence, right, 0)": (
             "That is the lowest bin alone: does a `return` stand inside the "
-            "loop?",
+            "loop?"
         ),
-        (
-            lambda confidence, right: _part(confidence, right, -1),
+        "_part(confidence, right, -1)": (
             "That is the highest bin alone: each bin has to be added to what "
-            "the others gave.",
+            "the others gave."
         ),
-        (
-            lambda confidence, right: confidence.mean() - right.mean(),
+        "confidence.mean() - right.mean()": (
             "With their signs, too high in one bin cancels too low in "
-            "another: take the size of each distance.",
+            "another: take the size of each distance."
         ),
-        (
-            lambda confidence, right: len(right) * _ece(confidence, right),
+        "len(right) * _ece(confidence, right)": (
             "Each bin counts by its part of the images, and not by their "
-            "number.",
+            "number."
         ),
         (
-            lambda confidence, right: (
-                _ece(confidence, right)
-                if len(_bins(confidence, right)) == 10
-                else np.nan
-            ),
+            "_ece(confidence, right)"
+            " if len(_bins(confidence, right)) == 10 else np.nan"
+        ): (
             "An empty bin has no mean, and its NaN spoils the sum: leave out "
-            "bins without images.",
+            "bins without images."
         ),
         (
-            lambda confidence, right: (
-                np.mean(confidence < 1)
-                * _ece(confidence[confidence < 1], right[confidence < 1])
-            ),
+            "np.mean(confidence < 1)"
+            " * _ece(confidence[confidence < 1], right[confidence < 1])"
+        ): (
             "A confidence of 1.0 falls into none of your bins; it belongs to "
-            "the last one.",
+            "the last one."
         ),
-    ],
+    },
     meaning={
         "place": "the bin of each image",
         "total": "the sum so far",

@@ -184,62 +184,51 @@ in_bfloat16 = Choice(
     inputs={"x": _far},
     first=[(0.0,), (2.0,), (-2.0,), (40.0,), (1000.0,), (-1000.0,)],
     arrays=True,
-    wrong=[
-        (
-            lambda x: np.log(1 / (1 + np.exp(np.float64(-x)))),
+    wrong={
+        "np.log(1 / (1 + np.exp(-x)))": (
             "Right in the middle; at x = -1000 it is infinite and at x = 40 "
-            "it has rounded to 0.",
+            "it has rounded to 0."
         ),
-        (
-            lambda x: -np.log1p(np.exp(np.float64(-x))),
+        "-np.log1p(np.exp(-x))": (
             "Positive logits are right to the last digit; at x = -1000 the "
-            "exponential overflows.",
+            "exponential overflows."
         ),
-        (
-            lambda x: x - np.log1p(np.exp(np.float64(x))),
-            "Negative logits are right; for large positive ones it "
-            "subtracts two equal numbers, or overflows.",
+        "x - np.log1p(np.exp(x))": (
+            "Negative logits are right; for large positive ones it subtracts "
+            "two equal numbers, or overflows."
         ),
-        (
-            lambda x: np.log(np.clip(np.exp(log_sigmoid(x)), 1e-7, 1 - 1e-7)),
+        "np.log(_clipped(x))": (
             "The clip keeps it finite and wrong: all hopeless examples get "
-            "the same loss.",
+            "the same loss."
         ),
-        (
-            lambda x: log_sigmoid(-x),
-            "That is the logarithm of 1 - p: the logit's sign is turned.",
+        "log_sigmoid(-x)": (
+            "That is the logarithm of 1 - p: the logit's sign is turned."
         ),
-        (
-            lambda x: -np.log1p(np.exp(np.clip(-x, -50, 50))),
+        "-np.log1p(np.exp(np.clip(-x, -50, 50)))": (
             "A clip of the logit keeps the exponential finite; all worse "
-            "examples then get the same loss.",
+            "examples then get the same loss."
         ),
-        (
-            lambda x: np.log(1 / (1 + np.exp(np.float64(-x))) + 1e-12),
+        "np.log(1 / (1 + np.exp(-x)) + 1e-12)": (
             "A small number inside the logarithm keeps it finite, and wrong "
-            "far out on both sides.",
+            "far out on both sides."
         ),
-        (
-            lambda x: -np.log1p(np.exp(-abs(x))),
+        "-np.log1p(np.exp(-abs(x)))": (
             "Positive logits are right; for negative ones the straight part, "
-            "x itself, is missing.",
+            "x itself, is missing."
         ),
-        (
-            lambda x: x - np.log1p(np.exp(-abs(x))),
+        "x - np.log1p(np.exp(-abs(x)))": (
             "Negative logits are right; for positive ones the straight part "
-            "has to end, since the result tends to 0.",
+            "has to end, since the result tends to 0."
         ),
-        (
-            lambda x: min(x, 0) - np.log(1 + np.exp(-abs(x))),
+        "min(x, 0) - np.log(1 + np.exp(-abs(x)))": (
             "Sound but for its last step: at x = 40, `1 + t` has dropped all "
-            "digits of t, which `np.log1p(t)` keeps.",
+            "digits of t, which `np.log1p(t)` keeps."
         ),
-        (
-            lambda x: min(x, 0.0),
+        "min(x, 0.0)": (
             "That is the limit far out on both sides; near zero something is "
-            "missing.",
+            "missing."
         ),
-    ],
+    },
     hints=(
         "Take the exponential only of negative numbers: it cannot overflow. "
         "Treat x and -x alike, up to one term.",
@@ -252,6 +241,10 @@ in_bfloat16 = Choice(
 )
 def stable_log_sigmoid(x):
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def _clipped(x):
+    return np.clip(np.exp(log_sigmoid(x)), 1e-7, 1 - 1e-7)
 
 
 def _log_q(x):
@@ -269,56 +262,39 @@ def _log_q(x):
         *[(x, gamma) for x in (-1000.0, 1000.0) for gamma in (0, 0.5, 2)],
     ],
     arrays=True,
-    wrong=[
-        (
-            lambda x, gamma: (
-                -np.exp(gamma * np.log(1 - np.exp(log_sigmoid(x))))
-                * log_sigmoid(x)
-            ),
+    wrong={
+        "-((1 - np.exp(log_sigmoid(x))) ** gamma) * log_sigmoid(x)": (
             "Right for small logits; at x = 40 the probability rounds to 1, "
-            "so 1 - p_t is 0 and the loss is gone.",
+            "so 1 - p_t is 0 and the loss is gone."
         ),
-        (
-            lambda x, gamma: -np.exp(gamma * log_sigmoid(x)) * log_sigmoid(x),
+        "-np.exp(gamma * log_sigmoid(x)) * log_sigmoid(x)": (
             "The modulating factor is a power of 1 - p_t, and yours is a "
-            "power of p_t.",
+            "power of p_t."
         ),
-        (
-            lambda x, gamma: -log_sigmoid(x) * gamma * np.exp(_log_q(x)),
-            "gamma multiplies there, where it should be an exponent.",
+        "-log_sigmoid(x) * gamma * np.exp(_log_q(x))": (
+            "gamma multiplies there, where it should be an exponent."
         ),
-        (
-            lambda x, gamma: -gamma * _log_q(x) * log_sigmoid(x),
+        "-gamma * _log_q(x) * log_sigmoid(x)": (
             "The modulating factor itself is missing its exponential: that "
-            "is its logarithm.",
+            "is its logarithm."
         ),
-        (
-            lambda x, gamma: -(np.exp(_log_q(x)) ** gamma) * _log_q(x),
-            "The factor is right; the logarithm belongs to p_t, and yours "
-            "to 1 - p_t.",
+        "-(np.exp(_log_q(x)) ** gamma) * _log_q(x)": (
+            "The factor is right; the logarithm belongs to p_t, and yours to "
+            "1 - p_t."
         ),
-        (
-            lambda x, gamma: (
-                np.exp(gamma * _log_q(x))
-                * -np.log(np.clip(np.exp(log_sigmoid(x)), 1e-7, 1 - 1e-7))
-            ),
+        "-np.exp(gamma * _log_q(x)) * np.log(_clipped(x))": (
             "The clip caps the loss of hopeless examples, and gives the "
-            "learned ones too much.",
+            "learned ones too much."
         ),
-        (
-            lambda x, gamma: np.exp(gamma * _log_q(x)),
+        "np.exp(gamma * _log_q(x))": (
             "That is the modulating factor; the loss has minus log p_t "
-            "beside it.",
+            "beside it."
         ),
-        (
-            lambda x, gamma: (
-                np.log1p(np.exp(np.float64(-x)))
-                / (1 + np.exp(np.float64(x))) ** gamma
-            ),
+        "np.log1p(np.exp(-x)) / (1 + np.exp(x)) ** gamma": (
             "Right in the middle; further out an exponential overflows, on "
-            "one side to infinity and on the other, at gamma = 0, to NaN.",
+            "one side to infinity and on the other, at gamma = 0, to NaN."
         ),
-    ],
+    },
     meaning={
         "log_p": "the logarithm of p_t",
         "log_q": "the logarithm of 1 - p_t",

@@ -42,48 +42,31 @@ bytes_moved = Number(
         "bandwidth": lambda rng: int(rng.integers(10, 5000)),
     },
     first=[(10**7, 20, 2000), (10**7, 12, 20)],
-    wrong=[
-        (
-            lambda elements, each, bandwidth: (
-                elements * each / (bandwidth * 1e9)
-            ),
-            "Those are seconds, and milliseconds are asked for.",
+    wrong={
+        "elements * each / (bandwidth * 1e9)": (
+            "Those are seconds, and milliseconds are asked for."
         ),
-        (
-            lambda elements, each, bandwidth: (
-                elements * each / (bandwidth * 1e3)
-            ),
-            "Those are microseconds, and milliseconds are asked for.",
+        "elements * each / (bandwidth * 1e3)": (
+            "Those are microseconds, and milliseconds are asked for."
         ),
-        (
-            lambda elements, each, bandwidth: (
-                8e-6 * elements * each / bandwidth
-            ),
-            "Eight times too long: the bandwidth counts bytes, not bits.",
+        "8e-6 * elements * each / bandwidth": (
+            "Eight times too long: the bandwidth counts bytes, not bits."
         ),
-        (
-            lambda elements, each, bandwidth: (
-                elements * each / (bandwidth * 2**30) * 1e3
-            ),
+        "elements * each / (bandwidth * 2**30) * 1e3": (
             "A few per cent too short: a gigabyte is 10 to the power 9 "
-            "bytes, and 2 to the power 30 is a gibibyte.",
+            "bytes, and 2 to the power 30 is a gibibyte."
         ),
-        (
-            lambda elements, each, bandwidth: (
-                bandwidth * 1e6 / (elements * each)
-            ),
-            "Upside down: twice the bandwidth should halve the time.",
+        "bandwidth * 1e6 / (elements * each)": (
+            "Upside down: twice the bandwidth should halve the time."
         ),
-        (
-            lambda elements, each, bandwidth: elements / bandwidth / 1e6,
-            "The bytes of each element are not used.",
+        "elements / bandwidth / 1e6": (
+            "The bytes of each element are not used."
         ),
-        (
-            lambda elements, each, bandwidth: elements * each / bandwidth,
+        "elements * each / bandwidth": (
             "Units: the bandwidth is in gigabytes a second, and the time in "
-            "milliseconds.",
+            "milliseconds."
         ),
-    ],
+    },
     hints=(
         "Time is bytes divided by bytes a second.",
         "A gigabyte a second is a million bytes a millisecond.",
@@ -140,58 +123,40 @@ def _both(x, y, gamma):
     truth=_both,
     inputs={"x": "logit", "y": "label", "gamma": "gamma"},
     first=[(2.0, 1, 2), (-2.0, 1, 2), (2.0, 0, 2), (0.0, 0, 0)],
-    wrong=[
-        (
-            lambda x, y, gamma: _both(x, y, gamma) * [1, 2 * y - 1],
-            "The loss is right; the gradient of negatives has the wrong "
-            "sign.",
+    wrong={
+        "_both(x, y, gamma) * [1, 2 * y - 1]": (
+            "The loss is right; the gradient of negatives has the wrong sign."
+        ),
+        "_both(x, y, gamma) * [1, -1]": (
+            "The loss is right; every gradient has the wrong sign."
+        ),
+        "_both(x, y, gamma)[::-1]": (
+            "The two have changed places: the loss comes first."
+        ),
+        "_both(x, y, gamma)[0]": (
+            "That is the loss alone; the gradient should come with it."
         ),
         (
-            lambda x, y, gamma: _both(x, y, gamma) * [1, -1],
-            "The loss is right; every gradient has the wrong sign.",
+            "_both(x, y, gamma)[0], "
+            "_both(x, y, 0)[1] * abs(_both(x, y, 0)[1]) ** gamma"
+        ): (
+            "The loss is right; the gradient treats the modulating factor as "
+            "a constant."
         ),
-        (
-            lambda x, y, gamma: _both(x, y, gamma)[::-1],
-            "The two have changed places: the loss comes first.",
+        "_both(x, y, gamma)[0], _both(x, y, 0)[1]": (
+            "The loss is right; the gradient is cross entropy's."
         ),
-        (
-            lambda x, y, gamma: _both(x, y, gamma)[0],
-            "That is the loss alone; the gradient should come with it.",
-        ),
-        (
-            lambda x, y, gamma: np.array(
-                [
-                    _both(x, y, gamma)[0],
-                    _both(x, y, 0)[1] * abs(_both(x, y, 0)[1]) ** gamma,
-                ]
-            ),
-            "The loss is right; the gradient treats the modulating factor "
-            "as a constant.",
-        ),
-        (
-            lambda x, y, gamma: np.array(
-                [_both(x, y, gamma)[0], _both(x, y, 0)[1]]
-            ),
-            "The loss is right; the gradient is cross entropy's.",
-        ),
-        (
-            lambda x, y, gamma: (
-                _both(x, y, gamma) / [1, 0.5 / (1 + np.cosh(x))]
-            ),
+        "_both(x, y, gamma) / [1, 0.5 / (1 + np.cosh(x))]": (
             "The loss is right; the gradient is that with respect to p, and "
-            "the chain rule's p (1 - p) is missing.",
+            "the chain rule's p (1 - p) is missing."
         ),
-        (
-            lambda x, y, gamma: np.array(
-                [_both(x, y, 0)[0], _both(x, y, gamma)[1]]
-            ),
-            "The gradient is right; the loss is cross entropy's.",
+        "_both(x, y, 0)[0], _both(x, y, gamma)[1]": (
+            "The gradient is right; the loss is cross entropy's."
         ),
-        (
-            lambda x, y, gamma: _both(x, y, gamma).sum(),
-            "That adds the two up; return them side by side.",
+        "_both(x, y, gamma).sum()": (
+            "That adds the two up; return them side by side."
         ),
-    ],
+    },
     meaning={
         "sign": "1 for a positive and -1 for a negative",
         "log_p": "the logarithm of p_t",

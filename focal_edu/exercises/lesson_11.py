@@ -92,60 +92,35 @@ lost_power = Choice(
         "ratio_b": _between(0.05, 0.3),
     },
     first=[(0.5, 0.125, 0.9, 0.005), (0.2, 0.4, 0.6, 0.2)],
-    wrong=[
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log(ratio_a) / np.log(1 - p_a)
-            ),
+    wrong={
+        "np.log(ratio_a) / np.log(1 - p_a)": (
             "One measurement cannot tell the weight from the power, so use "
-            "both.",
+            "both."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log(ratio_b) / np.log(1 - p_b)
-            ),
-            "The weight is still in that: it needs the other measurement "
-            "too.",
+        "np.log(ratio_b) / np.log(1 - p_b)": (
+            "The weight is still in that: it needs the other measurement too."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log(ratio_a / ratio_b) / (p_b - p_a)
-            ),
+        "np.log(ratio_a / ratio_b) / (p_b - p_a)": (
             "The line is straight over log(1 − p_t), and you divide by a "
-            "distance in p_t.",
+            "distance in p_t."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                (ratio_a - ratio_b) / (p_b - p_a)
-            ),
+        "(ratio_a - ratio_b) / (p_b - p_a)": (
             "That is the slope of the quotient itself, which is no straight "
-            "line; its logarithm is one.",
+            "line; its logarithm is one."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log(ratio_a / ratio_b) / np.log(p_a / p_b)
-            ),
-            "The factor is a power of 1 − p_t, not of p_t.",
+        "np.log(ratio_a / ratio_b) / np.log(p_a / p_b)": (
+            "The factor is a power of 1 − p_t, not of p_t."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log((1 - p_a) / (1 - p_b)) / np.log(ratio_a / ratio_b)
-            ),
-            "That is one over it: the logarithm of the ratios goes on top.",
+        "np.log((1 - p_a) / (1 - p_b)) / np.log(ratio_a / ratio_b)": (
+            "That is one over it: the logarithm of the ratios goes on top."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                (ratio_a / ratio_b) / ((1 - p_a) / (1 - p_b))
-            ),
-            "A power comes down only by a logarithm.",
+        "(ratio_a / ratio_b) / ((1 - p_a) / (1 - p_b))": (
+            "A power comes down only by a logarithm."
         ),
-        (
-            lambda p_a, ratio_a, p_b, ratio_b: (
-                np.log(ratio_a / ratio_b) / np.log((1 - p_b) / (1 - p_a))
-            ),
-            "The size is right, and the two examples are exchanged below.",
+        "np.log(ratio_a / ratio_b) / np.log((1 - p_b) / (1 - p_a))": (
+            "The size is right, and the two examples are exchanged below."
         ),
-    ],
+    },
     hints=(
         "Divide one measurement by the other: what has gone?",
         "What is left is a quotient to a power; take logarithms.",

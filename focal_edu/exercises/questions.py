@@ -326,11 +326,11 @@ class FunctionToWrite(Question):
     """A function that must do what `behaviour` does, by whatever route.
 
     It is made by decorating its solution, whose source is what
-    ``.solution()`` shows. In `wrong` the answers are functions, in pairs
-    with their sentences; `routes` are other right functions, in which a
-    reader may have made a mistake; `meaning` says what the names mean that
-    right functions give to their parts. If the text asks for `arrays`, one
-    number at a time is not enough.
+    ``.solution()`` shows. In `wrong` the answers are expressions of the
+    arguments, in the names of the solution's module; `routes` are other
+    right functions, in which a reader may have made a mistake; `meaning`
+    says what the names mean that right functions give to their parts. If
+    the text asks for `arrays`, one number at a time is not enough.
     """
 
     def __init__(
@@ -346,7 +346,8 @@ class FunctionToWrite(Question):
     ):
         super().__init__(solution.__name__.replace("_", " "), **parts)
         self.function, self.behaviour = solution, behaviour
-        self.wrong, self.routes = wrong, routes
+        self.wrong = {self._returning(e): wrong[e] for e in wrong}
+        self.routes = routes
         self.meaning, self.arrays = meaning or {}, arrays
         for function in (solution, *routes):
             code = function.__code__
@@ -361,9 +362,11 @@ class FunctionToWrite(Question):
         returned = source_of(solution).split("return ")[-1].strip()
         rules.no_text_says(returned, [*self.replies, self.hints[0]])
 
-    @property
-    def replies(self):
-        return [sentence for _, sentence in self.wrong]
+    def _returning(self, expression):
+        """Return the function that returns this of its arguments."""
+        arguments = ", ".join(self.behaviour.arguments)
+        code = f"lambda {arguments}: ({expression})"
+        return eval(code, self.function.__globals__)
 
     @property
     def _answer(self):
@@ -418,7 +421,7 @@ class FunctionToWrite(Question):
         return Diagnosis(
             self.behaviour,
             [(source_of(f), f.__globals__) for f in functions],
-            [(tried(f)[0], sentence) for f, sentence in self.wrong],
+            [(tried(f)[0], sentence) for f, sentence in self.wrong.items()],
             self.meaning,
         )
 
