@@ -34,8 +34,8 @@ def _exact_slope(f, x):
     first=[(square, 3.0, 0.5), (cube, 1.0, 0.5), (minus_log_sigmoid, 0, 1)],
     wrong={
         "(f(x + h) - f(x)) / h": (
-            "That steps to one side only; the mistake of a step to both "
-            "sides shrinks with the square of h."
+            "That steps to one side only; with a step to both sides the "
+            "error shrinks with the square of h."
         ),
         "(f(x + h) - f(x - h)) / h": (
             "Every slope is twice too steep: how far apart are the two "
@@ -46,7 +46,7 @@ def _exact_slope(f, x):
             "multiplies: the divisor needs brackets."
         ),
         "(f(x - h) - f(x + h)) / (2 * h)": (
-            "The sign is turned: a function that rises to the right has a "
+            "The sign is flipped: a function that rises to the right has a "
             "positive slope."
         ),
         "(f(x + h) + f(x - h)) / (2 * h)": (
@@ -91,14 +91,14 @@ def _exact_slope(f, x):
     ),
     why="A slope is a rise divided by the length over which it happens. "
     "From x - h to x + h that is two steps. Taking both sides cancels the "
-    "curvature, so the mistake shrinks with the square of h.",
+    "curvature, so the error shrinks with the square of h.",
 )
 def central_difference(f, x, h):
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
 hard_gradient = Choice(
-    "the hard example's gradient, in cross entropy's",
+    "the hard example's gradient over cross entropy's",
     {
         "1.02 times": (
             "More than that: from p_t = 0.16 to 0.18 focal loss falls by "
@@ -115,8 +115,8 @@ hard_gradient = Choice(
         ),
     },
     hints=(
-        "A slope is what a loss falls by on a short way: compute both losses "
-        "at p_t = 0.16 and at 0.18.",
+        "The steeper loss falls more over the same short step: compute both "
+        "losses at p_t = 0.16 and at 0.18.",
         "Cross entropy falls from 1.8326 to 1.7148. Multiply each by its "
         "factor, 0.84² and 0.82², and compare the two falls.",
     ),
@@ -163,7 +163,7 @@ def _p_t(x, y):
             "rule one factor is missing for the logit."
         ),
         "-sigmoid_focal_gradient(x, y, gamma=gamma)": (
-            "The sign is turned for both labels: raising the logit of a "
+            "The sign is flipped for both labels: raising the logit of a "
             "positive must lower its loss."
         ),
         "-((1 - _p_t(x, y)) ** gamma) * np.log(_p_t(x, y))": (
@@ -182,7 +182,7 @@ def _p_t(x, y):
         "Start with the logit of the truth: x for a positive, -x for a "
         "negative. The formula above gives the slope with respect to that.",
         "Compute p_t = 1 / (1 + exp(-x_t)), put it into the formula, and "
-        "turn the sign for negatives.",
+        "flip the sign for negatives.",
     ),
     why="The product rule gives the slope with respect to x_t. For a "
     "negative x_t is -x, so the chain rule multiplies by -1. Without the "

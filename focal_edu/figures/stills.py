@@ -109,7 +109,7 @@ def ratio_at_gamma(figure, gamma=2.0):
     axes.text(crossing + 0.05, 0.92, f"crosses 1 at p_t = {crossing:.3f}")
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("g = FL's gradient / CE's gradient")
-    axes.set_title(f"γ = {gamma:.2f}: FL's gradient beside CE's")
+    axes.set_title(f"γ = {gamma:.2f}: FL's gradient over CE's")
     return (
         f"The gradient ratio g over p_t at gamma {gamma:g}. It rises from 1 "
         f"to a peak of {top:.3f} at p_t = {at:.3f}, falls through 1 at p_t "
