@@ -49,10 +49,14 @@ def fl_star(gamma, beta):
     )
 
 
-FITTING = ("CE, prior 0.0001", 0, 0.5)  # near the share of yes at 120 px
-STEEPEST = ("CE", 0, 0.99)
-AT_120_ALONE = FITTING, STEEPEST
-LOSSES = {
+AT_120_ALONE = {  # where 0.0001 is near the share of yes
+    ("CE, prior 0.0001", 0, 0.5): fl(0, 0.5),
+    ("CE 0.25, prior 0.0001", 0, 0.25): fl(0, 0.25),
+    ("CE 0.75, prior 0.0001", 0, 0.75): fl(0, 0.75),
+    ("FL 1, prior 0.0001", 1, 0.5): fl(1, 0.5),
+    ("CE", 0, 0.99): fl(0, 0.99),
+}
+LOSSES = AT_120_ALONE | {
     ("CE", 0, 0.5): fl(0, 0.5),
     ("FL", 2, 0.25): fl(2, 0.25),
     ("FL", 1, 0.5): fl(1, 0.5),
@@ -68,12 +72,10 @@ LOSSES = {
     ("FL, prior 0.001", 2, 0.25): fl(2, 0.25),
     ("CE", 0, 0.9): fl(0, 0.9),
     ("CE", 0, 0.97): fl(0, 0.97),
-    STEEPEST: fl(0, 0.99),
     ("CE 0.25, prior 0.001", 0, 0.25): fl(0, 0.25),
     ("CE 0.75, prior 0.001", 0, 0.75): fl(0, 0.75),
     ("CE 0.9, prior 0.001", 0, 0.9): fl(0, 0.9),
     ("FL 1, prior 0.001", 1, 0.5): fl(1, 0.5),
-    FITTING: fl(0, 0.5),
 }
 RIVALS = [("CE", 0, 0.5), ("FL", 2, 0.25), ("CE", 0, 0.75)]
 RIVALS += [("CE, prior 0.001", 0, 0.5)]
@@ -94,6 +96,7 @@ CASES = {  # recipe, size of the scenes, objects in each
     "longer": [
         (recipe, 80, 2)
         for recipe in [*RIVALS, ("FL", 1, 0.5), ("CE", 0, 0.9)]
+        + [(f"CE {alpha}, prior 0.001", 0, alpha) for alpha in (0.25, 0.75)]
     ],
 }
 
