@@ -42,8 +42,8 @@ def ways(found):
     start, site = "00_start_here.ipynb", found["site"]
     lite = f"{site}lite/lab/index.html?path=notebooks/{start}"
     return (
-        f"- [**Read**]({site}): every lesson as a page, its pictures moving "
-        "under your hand.\n"
+        f"- [**Read**]({site}): every lesson as a page, with pictures that "
+        "you can move.\n"
         f"- [**Run in your browser**]({lite}): the lessons that need no "
         "PyTorch, with\n  nothing to install; all of them "
         f"[on Binder]({found['binder'](start)}),\n"
