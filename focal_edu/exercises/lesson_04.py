@@ -46,8 +46,8 @@ def _by_difference(z, t):
             "That is cross entropy, one logarithm too far."
         ),
         "1 / (1 + np.exp(-z))": (
-            "Those are sigmoids, one a class, for classes that do not "
-            "compete; the truth is one entry of a softmax."
+            "Those are sigmoids, one for each class, for classes that do "
+            "not compete; the truth is one entry of a softmax."
         ),
         "np.exp(z[t]) / np.exp(z.sum())": (
             "Below the line the sum is taken before the exponential; each "
