@@ -1,9 +1,9 @@
 """The neighbours of focal loss, in one vocabulary, each a few lines.
 
-Every loss takes logits first and targets second and returns one number an
-element, an example or, for Dice and Tversky, a set. Nothing is clipped, and
-``autograd`` differentiates all of them. "Ratio" is what the loss multiplies
-cross entropy's gradient by, at hard targets.
+Every loss takes logits first and targets second, and returns one number for
+each element, each example or, for Dice and Tversky, each set. Nothing is
+clipped, and ``autograd`` differentiates all of them. CE is cross entropy;
+"ratio" is what the loss multiplies its gradient by, at hard targets.
 """
 
 import autograd.numpy as np
@@ -37,7 +37,7 @@ def gradient_ratio_of(loss, logits, targets):
 def focal_star(logits, targets, *, gamma=2.0, beta=1.0):
     """Return FL* = −log σ(γ x_t + β) / γ of each element.
 
-    A steeper, shifted cross entropy; at γ = 1 and β = 0 cross entropy.
+    It is a steeper, shifted cross entropy; at γ = 1 and β = 0 it is CE.
     Ratio: (1 − p*) / (1 − p_t), with p* = σ(γ x_t + β).
     Lin et al. 2017, appendix A.
     """
@@ -54,7 +54,7 @@ def asymmetric_loss(
     """Return ASL: a γ for each side, and negatives let go below a margin.
 
     L₊ = −(1−p)^γ₊ log p and L₋ = −p_m^γ₋ log(1 − p_m), where
-    p_m = max(p − m, 0). At γ₊ = γ₋ = m = 0 cross entropy. Ratio of
+    p_m = max(p − m, 0). At γ₊ = γ₋ = m = 0 it is CE. Ratio of
     positives: g(p_t, γ₊); of negatives 0 where p ≤ m.
     Ridnik et al. 2021, arXiv:2009.14119.
     """
@@ -75,8 +75,8 @@ def asymmetric_loss(
 def quality_focal_loss(logits, quality, *, beta=2.0):
     """Return QFL = |y − p|^β · CE(p, y), for soft targets y.
 
-    With y in {0, 1} focal loss with γ = β, and its ratio g(p_t, β); at
-    β = 0 cross entropy. Zero, with all its slope, at p = y.
+    With y in {0, 1} it is focal loss with γ = β, with ratio g(p_t, β); at
+    β = 0 it is CE. At p = y it is zero, and for β > 1 its slope too.
     Li et al. 2020, arXiv:2006.04388.
     """
     x, y, *_ = sigmoid_arguments(logits, quality, 0, None)
@@ -90,7 +90,7 @@ def varifocal_loss(logits, quality, *, gamma=2.0, alpha=0.75):
     """Return VFL: q · CE(p, q) where q > 0, and α p^γ · CE(p, 0) where q = 0.
 
     Only negatives are focused; a positive counts by its quality q. At γ = 0
-    and α = 1 the cross entropy of hard targets. Ratio of positives with
+    and α = 1 it is the CE of hard targets. Ratio of positives with
     q = 1: 1; of negatives α g(p_t, γ).
     Zhang et al. 2021, arXiv:2008.13367.
     """
@@ -105,7 +105,7 @@ def poly_loss(logits, targets, *, epsilon=1.0, gamma=0.0):
     """Return FL + ε (1 − p_t)^(γ+1) of each element: Poly-1.
 
     FL = Σ_j (1−p_t)^(j+γ) / j, j from 1; ε moves the first coefficient. At
-    γ = 0 and ε = 0 cross entropy. Ratio: g(p_t, γ) + ε (γ+1) p_t (1−p_t)^γ.
+    γ = 0 and ε = 0 it is CE. Ratio: g(p_t, γ) + ε (γ+1) p_t (1−p_t)^γ.
     Leng et al. 2022, arXiv:2204.12511, section 4.
     """
     x, y, gamma, *_ = sigmoid_arguments(logits, targets, gamma, None)
@@ -119,11 +119,11 @@ def poly_loss(logits, targets, *, epsilon=1.0, gamma=0.0):
 
 
 def dual_focal_loss(logits, targets, *, gamma=2.0):
-    """Return −(1 − p_t + p_j)^γ log p_t, one number an example.
+    """Return −(1 − p_t + p_j)^γ log p_t, one number for each example.
 
     p_j is the largest probability below p_t, 0 where there is none. It is
     never smaller than focal loss, and the same where p_t is the smallest.
-    At γ = 0 cross entropy. Tao et al. 2023, arXiv:2305.13665.
+    At γ = 0 it is CE. Tao et al. 2023, arXiv:2305.13665.
     """
     z, y, gamma, _ = softmax_arguments(logits, targets, gamma, None)
     margin = np.sum(y * margins(z), axis=-1)
@@ -149,19 +149,19 @@ def effective_number(counts, beta):
 def class_balanced_weights(counts, *, beta=0.999):
     """Return one weight a class, 1 / effective number, with mean 1.
 
-    They are the `alpha` of `softmax_focal_loss`. At β = 0 all 1, and as β
-    nears 1 in proportion to 1 / n. Ratio: g(p_t, γ) times the weight.
-    Cui et al. 2019, arXiv:1901.05555.
+    They are the `alpha` of `softmax_focal_loss`. At β = 0 all are 1; as β
+    nears 1 they become proportional to 1 / n. Ratio: g(p_t, γ) times the
+    weight. Cui et al. 2019, arXiv:1901.05555.
     """
     weights = 1 / effective_number(counts, beta)
     return weights / weights.mean()
 
 
 def logit_adjusted_loss(logits, targets, counts, *, tau=1.0):
-    """Return the cross entropy of z + τ log π, one number an example.
+    """Return the cross entropy of z + τ log π, one number for each example.
 
-    π_k = n_k / Σ n. The logits themselves, without the shift, are what is
-    used for predicting. At τ = 0 cross entropy. Ratio: (1 − p'_t) / (1 − p_t)
+    π_k = n_k / Σ n. To predict, use the logits themselves, without the
+    shift. At τ = 0 it is CE. Ratio: (1 − p'_t) / (1 − p_t)
     for the true logit, p' = softmax(z + τ log π).
     Menon et al. 2021, arXiv:2007.07314.
     """
@@ -175,7 +175,7 @@ def ldam_loss(logits, targets, counts, *, margin=0.5, scale=1.0):
     """Return the cross entropy of s (z − Δ_t at the true class).
 
     Δ_k = m (n_min / n_k)^¼: the rarer a class, the further its logit must
-    be ahead. At m = 0 and s = 1 cross entropy. The authors put it on
+    be ahead. At m = 0 and s = 1 it is CE. The authors put it on
     cosines, with m = 0.5 and s = 30. Ratio: s (1 − p'_t) / (1 − p_t).
     Cao et al. 2019, arXiv:1906.07413.
     """
@@ -190,7 +190,7 @@ def ldam_loss(logits, targets, counts, *, margin=0.5, scale=1.0):
 
 
 def dice_loss(logits, targets):
-    """Return 1 − 2 Σ p y / (Σ p + Σ y), one number a set.
+    """Return 1 − 2 Σ p y / (Σ p + Σ y), one number for each set.
 
     Not a sum over elements: the gradient at one of them depends on all.
     Milletari et al. 2016, arXiv:1606.04797, without the squares.
@@ -199,7 +199,7 @@ def dice_loss(logits, targets):
 
 
 def tversky_loss(logits, targets, *, alpha=0.3, beta=0.7):
-    """Return 1 − TP / (TP + α FP + β FN), one number a set.
+    """Return 1 − TP / (TP + α FP + β FN), one number for each set.
 
     TP = Σ p y, FP = Σ p (1−y), FN = Σ (1−p) y; α = β = ½ is Dice. A set
     without a positive costs 1 whatever is predicted, with slope zero.
@@ -211,8 +211,8 @@ def tversky_loss(logits, targets, *, alpha=0.3, beta=0.7):
 def focal_tversky_loss(logits, targets, *, alpha=0.3, beta=0.7, gamma=4 / 3):
     """Return (1 − TI)^(1/γ), TI the index of `tversky_loss`.
 
-    At γ = 1 Tversky. Its γ works the other way: sets with little left to
-    gain keep a *larger* slope. Abraham and Khan 2018, arXiv:1810.07842.
+    At γ = 1 it is Tversky. Its γ works the other way: sets with little left
+    to gain keep a *larger* slope. Abraham and Khan 2018, arXiv:1810.07842.
     """
     index = _tversky_index(logits, targets, alpha, beta)
     return (1 - index) ** (1 / _above_zero("gamma", gamma))
