@@ -20,8 +20,8 @@ from .validate import check_gamma
 def sigmoid_focal_gradient(logits, targets, *, gamma=2.0, alpha=None):
     """Return dFL/dx for each element of `sigmoid_focal_loss`.
 
-    For y = 1, dFL/dx = (1−p)^γ (γ p log p − (1−p)); for y = 0 the same at
-    −x with the sign turned; linear in y between.
+    For y = 1, dFL/dx = (1−p)^γ (γ p log p − (1−p)); for y = 0 it is the
+    same at −x with the sign turned; in between it is linear in y.
 
     Parameters and errors are those of `sigmoid_focal_loss`; so is the
     shape of what is returned. Lin et al. 2017, appendix B.
@@ -34,7 +34,8 @@ def sigmoid_focal_curvature(logits, targets, *, gamma=2.0, alpha=None):
     """Return d²FL/dx² for each element of `sigmoid_focal_loss`.
 
     For y = 1, p (1−p)^γ ((1 + 2γ)(1−p) + γ (1 − p − γ p) log p); for y = 0
-    the same at −x; linear in y between. Negative where FL is not convex.
+    it is the same at −x; in between it is linear in y. It is negative where
+    FL is not convex.
 
     Parameters and errors are those of `sigmoid_focal_loss`.
     """

@@ -1,7 +1,7 @@
 """Focal loss for PyTorch: a module for three tasks, and two functions.
 
-Here live the meaning of α, the shapes and the reductions. The arithmetic is
-in `kernels`, and what is said of a bad tensor in `validate_tensors`.
+The meaning of α, the shapes and the reductions are settled here. The
+arithmetic is in `kernels`, the checks of tensors are in `validate_tensors`.
 """
 
 import sys
@@ -60,8 +60,8 @@ def sigmoid_focal_loss(
         by the number of targets above 0.5, or by 1 where there is none.
     check_values : bool, optional
         Whether to look for targets outside [0, 1]. None looks on a CPU
-        only: elsewhere the call would wait for the device, and a target
-        out of range gives a loss without meaning.
+        only, since elsewhere the call would wait for the device; there a
+        target out of range gives a loss without meaning.
 
     Returns
     -------
@@ -130,14 +130,14 @@ def softmax_focal_loss(
         The focusing parameter γ; 0 gives (weighted) cross entropy.
     alpha : sequence of C weights >= 0, optional
     reduction : "none", "mean" or "sum"
-        "mean" divides the sum by the number of examples not ignored: not
-        by C, and not by the sum of the weights.
+        "mean" divides the sum by the number of examples not ignored, and
+        neither by C nor by the sum of the weights.
     ignore_index : int
         A class index that marks an example as ignored: its loss is 0.
     check_values : bool, optional
-        Whether to look for targets out of range. None looks on a CPU only:
-        elsewhere the call would wait for the device. There a class index
-        out of range gives NaN, or PyTorch's own device-side assertion.
+        Whether to look for targets out of range. None looks on a CPU only,
+        since elsewhere the call would wait for the device; there a class
+        index out of range gives NaN, or PyTorch's device-side assertion.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def softmax_focal_loss(
 
     Notes
     -----
-    Lin et al. 2017, section 3.2, with softmax in the place of the sigmoid.
+    Lin et al. 2017, section 3.2, with softmax in place of the sigmoid.
     """
     gamma = check_gamma(gamma)
     check_choice("reduction", reduction, REDUCTIONS[:3])

@@ -5,8 +5,8 @@ One function serves twice: called on arrays it is the NumPy reference, and
 probabilities; then the stable forms, from logits, against which everything
 else in the package is checked.
 
-Everything is per element, or per example for softmax: reduce with ``.mean()``
-or ``.sum()``. ``alpha=None`` means no weighting.
+Each returns one number per element, or per example for softmax: reduce with
+``.mean()`` or ``.sum()``. ``alpha=None`` means no weighting.
 """
 
 import autograd.numpy as np

@@ -65,35 +65,36 @@ def examine(
     gamma, alpha, reduction : optional
         What the loss claims to be, with the meanings they have in
         `focal_edu.FocalLoss`. What is not given is read from the loss's
-        attributes and defaults, else measured. The reduction may also be
-        the name of one in `VARIANTS`.
+        attributes and defaults, or else measured. The reduction may also
+        be the name of one in `VARIANTS`.
     takes : "logits", "probabilities" or "log-probabilities", optional
-        Logits unless said. Of probabilities it is a risk, and no failure,
-        that the loss breaks once they have rounded to 0 or 1.
+        What the loss takes. Where it takes probabilities, breaking once they
+        have rounded to 0 or 1 counts as a risk, not as a failure.
     weights : (float, float), optional
-        Of positives and of negatives, in place of α.
+        The weights of positives and of negatives, in place of α.
     scale : float, optional
-        By which the whole is multiplied.
+        What the whole loss is multiplied by.
     divisor : float, optional
-        A constant by which the sum is divided.
+        A constant that the sum is divided by.
     smoothing : float, optional
-        The share of label smoothing; else that of an attribute
+        The share of label smoothing; if not given, that of an attribute
         ``label_smoothing``.
     ignore_index : int or None, optional
-        The target that is to leave no trace; else the loss's attribute.
+        The target that must leave no trace; if not given, the loss's
+        attribute.
     seed : int, optional
-        Of the random batches, and of what the loss draws itself.
+        For the random batches, and for what the loss draws itself.
 
     Returns
     -------
     Report
-        A table in a notebook, text elsewhere.
+        It shows as a table in a notebook, as text elsewhere.
 
     Raises
     ------
     TypeError, ValueError
-        A claim that no focal loss can have, or a loss that is not callable.
-        Whatever the loss itself raises stands in the report.
+        For a claim that no focal loss can have, or a loss that is not
+        callable. Whatever the loss itself raises stands in the report.
     """
     if not callable(loss):
         raise TypeError(
