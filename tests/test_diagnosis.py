@@ -191,6 +191,21 @@ def test_what_readers_write_is_refused_and_named():
     assert sum(map(sum, named.values())) >= 0.85 * count
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_infinity_is_said_to_be_what_it_is(name):
+    question = fresh(name)
+    infinite = np.full_like(question.behaviour.expected[0], np.inf)
+    message = question.check(lambda *arguments: infinite).message
+    assert message.startswith("It gives") and "inf" in message
+
+
+def test_no_number_is_like_infinity():
+    alike = fresh("lesson_01.p_t").behaviour.alike
+    for a, b in ((1, np.inf), (np.inf, 1), (-np.inf, np.inf)):
+        assert not alike(a, b)
+    assert alike(np.inf, np.inf) and alike(np.nan, np.nan)
+
+
 def takes_arrays(question):
     try:
         return question.behaviour.in_batch(question.function) is not None

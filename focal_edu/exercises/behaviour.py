@@ -13,10 +13,10 @@ from .errors import Trouble, trouble_of
 # How one random input is drawn. Three digits, so that a message can show
 # the very number; not nearer to 0 and 1 than float32 can bear.
 DRAWS = {
-    "probability": lambda rng: round(float(rng.uniform(0.03, 0.97)), 3),
+    "probability": lambda rng: round(rng.uniform(0.03, 0.97), 3),
     "label": lambda rng: int(rng.integers(2)),
-    "gamma": lambda rng: round(float(rng.uniform(0, 3)), 1),
-    "logit": lambda rng: round(float(rng.uniform(-4, 4)), 3),
+    "gamma": lambda rng: round(rng.uniform(0, 3), 1),
+    "logit": lambda rng: round(rng.uniform(-4, 4), 3),
 }
 
 
@@ -29,14 +29,14 @@ class Unwritten(Exception):
 
 
 class Behaviour:
-    """What the function `truth` does, on `first` and on random inputs.
+    """What the function `truth` does, on random inputs and on `first`.
 
     Parameters
     ----------
     truth : callable
     inputs : dict from each argument's name to how it is drawn: a name in
         `DRAWS`, or a function of a NumPy generator.
-    first : list of tuples
+    first : list of tuples, optional
         Inputs that are tried before the random ones.
     within : float
         How far from the truth a result may be, where a difference of
@@ -46,13 +46,13 @@ class Behaviour:
     rtol = 1e-5  # a formula in float32 passes
     count = 50  # of random inputs
 
-    def __init__(self, truth, inputs, first, within=0.0):
+    def __init__(self, truth, inputs, first=(), within=0.0):
         self.truth, self.arguments = truth, tuple(inputs)
         self.atol = max(within, 2e-38)  # float32 has no digits below that
         self.kinds = inputs
         rng = np.random.default_rng(0)
         draws = [DRAWS.get(draw, draw) for draw in inputs.values()]
-        self.cases = first + [
+        self.cases = [*first] + [
             tuple(draw(rng) for draw in draws) for _ in range(self.count)
         ]
         self.expected = self.results(truth, as_given)
@@ -142,7 +142,7 @@ class Behaviour:
         a, b = np.asarray(a), np.asarray(b)
         if a.size == b.size == 1:  # as `allclose`, and ten times faster
             a, b = a.item(), b.item()
-            near = abs(a - b) <= self.atol + self.rtol * abs(b)
+            near = abs(a - b) <= self.atol + self.rtol * abs(b) < np.inf
             return near or a == b or (a != a and b != b)
         return one_shape(a, b) and np.allclose(
             a.ravel(), b.ravel(), self.rtol, self.atol, equal_nan=True

@@ -64,6 +64,7 @@ class Diagnosis:
     def __init__(self, behaviour, sources, known, meaning):
         self.behaviour, self.sources = behaviour, sources
         self.known, self.meaning = known, meaning
+        self.everywhere = range(len(behaviour.cases))
 
     def of(self, results, call):
         """Return a sentence, or None.
@@ -74,7 +75,7 @@ class Diagnosis:
         call : callable
             From inputs to what the wrong function gives for them.
         """
-        if said := self._known(results, self._everywhere()):
+        if said := self._known(results):
             return said
         if not one_shape(results[0], self.behaviour.expected[0]):
             return None
@@ -90,7 +91,7 @@ class Diagnosis:
                 self._proportional,
                 self._one_side_only,
             ):
-                if said := find(results, self._everywhere()):
+                if said := find(results):
                     return said
             return self._unused(results, call) or self._mostly(results)
 
@@ -118,31 +119,28 @@ class Diagnosis:
             "changes what another gets."
         )
 
-    def _everywhere(self):
-        return list(range(len(self.behaviour.cases)))
-
     def _fits(self, results, others, places):
         """Whether two lists of results are alike at these places."""
         alike = self.behaviour.alike
         return all(alike(others[i], results[i]) for i in places)
 
-    def _known(self, results, places):
+    def _known(self, results):
         for mistaken, sentence in self.known:
-            if self._fits(results, mistaken, places):
+            if self.behaviour.same(results, mistaken):
                 return sentence
 
-    def _known_and_more(self, results, places):
+    def _known_and_more(self, results):
         """A known mistake, and then a factor."""
-        got = _joined(results, places)
+        got = _joined(results, self.everywhere)
         for mistaken, sentence in self.known:
-            wrong = _joined(mistaken, places)
+            wrong = _joined(mistaken, self.everywhere)
             if wrong.shape == got.shape:
-                for said in self._scaled(got, wrong, len(places)):
+                for said in self._scaled(got, wrong, len(results)):
                     return f"{sentence} Besides, it comes out as if {said}."
 
-    def _proportional(self, results, places):
+    def _proportional(self, results):
         """Several numbers at once, all too large by the same factor."""
-        pairs = [(results[i], self.behaviour.expected[i]) for i in places]
+        pairs = list(zip(results, self.behaviour.expected, strict=True))
         if any(a.size < 3 or a.shape != b.shape for a, b in pairs[2:]):
             return None
         if all(
@@ -155,24 +153,23 @@ class Diagnosis:
                 f"the wrong size: {_lower(said)}"
             )
 
-    def _constant(self, results, places):
+    def _constant(self, results):
         """One result for everything, though the truth varies."""
-        if not self._fits(results, [results[0]] * len(results), places):
+        value, behaviour = results[0], self.behaviour
+        if not behaviour.same(results, [value] * len(results)):
             return None
-        value = results[0].item() if results[0].size == 1 else results[0]
-        right = [
-            i
-            for i in places
-            if np.allclose(results[i], self.behaviour.expected[i], rtol=1e-3)
-        ]
         said = f"It gives {shown(value)} whatever the arguments are"
-        if right:
-            case = self.behaviour.inputs(self.behaviour.cases[right[0]])
-            return f"{said}, which is right at {case} only."
+        for case, right in zip(
+            behaviour.cases, behaviour.expected, strict=True
+        ):
+            if one_shape(value, right) and np.allclose(value, right, 1e-3):
+                here = behaviour.inputs(case)
+                return f"{said}, which is right at {here} only."
         return f"{said}."
 
-    def _argument_or_result(self, results, places, part=None):
+    def _argument_or_result(self, results, places=None, part=None):
         """Another argument, another result, or both; of a `part` alone."""
+        places = places or self.everywhere
         got, found = _joined(results, places, part), []
         for instead, right in self._instead:
             if any(right[i].shape != results[i].shape for i in places):
@@ -243,11 +240,9 @@ class Diagnosis:
         if np.isfinite(step) and self.behaviour.alike(got, true + step):
             yield f"{step:.4g} were added"
 
-    def _changed_solution(self, results, places):
-        alike, cases = self.behaviour.alike, self.behaviour.cases
-        agrees = agreement(
-            [cases[i] for i in places], [results[i] for i in places], alike
-        )
+    def _changed_solution(self, results):
+        behaviour = self.behaviour
+        agrees = agreement(behaviour.cases, results, behaviour.alike)
         for source, scope in self.sources:
             if changes := matching(source, scope, agrees):
                 return self._in_words(_as_if(changes))
@@ -264,9 +259,9 @@ class Diagnosis:
         ]
         return f"{said} (Here {', '.join(parts)}.)" if parts else said
 
-    def _power_of_something(self, results, places):
+    def _power_of_something(self, results, places=None):
         """The right result times a power of something."""
-        right = self.behaviour.expected
+        places, right = places or self.everywhere, self.behaviour.expected
         if any(r.size > 1 for r in (*results, *right)):
             return None
         features = self._features()
@@ -366,64 +361,53 @@ class Diagnosis:
                 }
         return exponents
 
-    def _labels(self, places):
-        """Return the places of positives and of negatives, if there are
-        labels.
-        """
-        behaviour = self.behaviour
-        for at, kind in enumerate(behaviour.kinds.values()):
-            if kind == "label":
-                labels = [behaviour.cases[i][at] for i in places]
-                pairs = list(zip(places, labels, strict=True))
-                return {
-                    "positives": [i for i, label in pairs if label],
-                    "negatives": [i for i, label in pairs if not label],
-                }
-        return {}
-
-    def _each_label(self, results, places):
+    def _each_label(self, results):
         """Amiss in a way of its own for each label, or right for one."""
-        found = {}
-        for label, own in self._labels(places).items():
-            if self._fits(results, self.behaviour.expected, own):
-                found[label] = "are right"
+        behaviour, found = self.behaviour, []
+        kinds = list(behaviour.kinds.values())
+        if "label" not in kinds:
+            return None
+        labels = [case[kinds.index("label")] for case in behaviour.cases]
+        for label in (1, 0):
+            own = [i for i in self.everywhere if labels[i] == label]
+            if self._fits(results, behaviour.expected, own):
+                found.append("are right")
             elif self._fits(results, [results[own[0]]] * len(results), own):
-                found[label] = f"all get {shown(results[own[0]])}"
+                found.append(f"all get {shown(results[own[0]])}")
             elif said := self._argument_or_result(results, own) or (
                 self._power_of_something(results, own)
             ):
-                found[label] = f"come{said[8:-1]}"
+                found.append(f"come{said[8:-1]}")
         if len(found) == 2:
-            positives, negatives = found.values()
-            return f"Positives {positives}; negatives {negatives}."
+            return f"Positives {found[0]}; negatives {found[1]}."
 
-    def _each_number(self, results, places):
+    def _each_number(self, results):
         """Of two numbers, each right or amiss in a way of its own."""
-        if any(results[i].shape != (2,) for i in places):
+        if any(result.shape != (2,) for result in results):
             return None
         found = []
         for part in (0, 1):
-            right = _joined(self.behaviour.expected, places, part)
-            if self.behaviour.alike(_joined(results, places, part), right):
+            got, right = (
+                _joined(those, self.everywhere, part)
+                for those in (results, self.behaviour.expected)
+            )
+            if self.behaviour.alike(got, right):
                 found.append("is right")
-            elif said := self._argument_or_result(results, places, part):
+            elif said := self._argument_or_result(results, part=part):
                 found.append(f"comes{said[8:-1]}")
         if len(found) == 2:
             return f"The first number {found[0]}; the second {found[1]}."
 
-    def _one_side_only(self, results, places):
+    def _one_side_only(self, results):
         """Right where one argument is large, or small, or one number."""
         behaviour = self.behaviour
         right = np.array(
-            [
-                behaviour.alike(results[i], behaviour.expected[i])
-                for i in places
-            ]
+            list(map(behaviour.alike, results, behaviour.expected))
         )
         if right.sum() < 3:
             return None
-        for at, name in enumerate(behaviour.arguments):
-            values = [behaviour.cases[i][at] for i in places]
+        columns = zip(*behaviour.cases, strict=True)
+        for name, values in zip(behaviour.arguments, columns, strict=True):
             if any(callable(v) or np.ndim(v) for v in values):
                 continue
             values = np.array(values, float)
@@ -442,8 +426,7 @@ class Diagnosis:
     def _mostly(self, results):
         """Right at most inputs; which is not, is said."""
         behaviour = self.behaviour
-        pairs = zip(results, behaviour.expected, strict=True)
-        right = sum(behaviour.alike(a, b) for a, b in pairs)
+        right = sum(map(behaviour.alike, results, behaviour.expected))
         if right > len(results) / 2:
             said = _lower(behaviour.describe(results))
             return f"Right at {right} of {len(results)} inputs; {said}"

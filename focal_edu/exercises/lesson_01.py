@@ -309,7 +309,6 @@ batch_loss = Fault(
         "p": lambda rng: rng.uniform(0.05, 0.95, 3).round(2),
         "y": lambda rng: rng.integers(0, 2, 3),
     },
-    first=[(np.array([0.9, 0.1]), np.array([1, 1]))],
     hints=(
         "Copy the code (`.copy()`) and print each variable: for a batch of "
         "one, then for an easy and a hard example together.",

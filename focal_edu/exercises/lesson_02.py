@@ -29,7 +29,7 @@ def _exact_slope(f, x):
     inputs={
         "f": lambda rng: rng.choice([square, cube, minus_log_sigmoid]),
         "x": "logit",
-        "h": lambda rng: round(float(rng.uniform(0.1, 1)), 2),
+        "h": lambda rng: round(rng.uniform(0.1, 1), 2),
     },
     first=[(square, 3.0, 0.5), (cube, 1.0, 0.5), (minus_log_sigmoid, 0, 1)],
     wrong={
@@ -242,7 +242,6 @@ ratio = Fault(
     },
     truth=gradient_ratio,
     inputs={"p_t": "probability", "gamma": "gamma"},
-    first=[(0.1, 2), (0.9, 2), (0.5, 1)],
     hints=(
         "Every curve of the figure starts at 1 where p_t is near 0. Copy the "
         "code (`.copy()`) and print both terms at p_t = 0.001, 0.0001.",

@@ -359,7 +359,6 @@ batch_loss = Fault(
         "x": lambda rng: rng.normal(0, 2, 6).round(2),
         "y": lambda rng: np.array([1, 0, 0, 0, 0, rng.integers(2)]),
     },
-    first=[(np.array([-2.0, -4, -4, -4]), np.array([1, 0, 0, 0]))],
     hints=(
         "Each element's loss is right. Add ten thousand easy negatives to a "
         "batch: what should happen to the step that one mistake causes?",

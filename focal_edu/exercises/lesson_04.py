@@ -269,9 +269,6 @@ own_alpha = Fault(
         "p": lambda rng: rng.dirichlet([3, 3, 3], 4),
         "t": lambda rng: rng.integers(0, 3, 4),
     },
-    first=[
-        (np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]]), np.array([1, 1])),
-    ],
     use=_second_call,
     hints=(
         "The first call is right. Copy the code (`.copy()`), call it twice "

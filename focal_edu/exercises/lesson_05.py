@@ -39,9 +39,9 @@ def _share(found, alarms, prevalence):
 @function_to_write(
     truth=_share,
     inputs={
-        "found": lambda rng: round(float(rng.uniform(0.1, 0.95)), 2),
-        "alarms": lambda rng: round(float(rng.uniform(0.001, 0.1)), 3),
-        "prevalence": lambda rng: round(float(rng.uniform(0.005, 0.5)), 3),
+        "found": lambda rng: round(rng.uniform(0.1, 0.95), 2),
+        "alarms": lambda rng: round(rng.uniform(0.001, 0.1), 3),
+        "prevalence": lambda rng: round(rng.uniform(0.005, 0.5), 3),
     },
     first=[(0.6, 0.01, 0.5), (0.6, 0.01, 0.01)],
     wrong={
@@ -113,12 +113,6 @@ peeking = Fault(
         "validation": lambda rng: rng.random((4, 3)).round(2),
         "test": lambda rng: rng.random((4, 3)).round(2),
     },
-    first=[
-        (
-            np.array([[0.5, 0.6], [0.7, 0.7]]),
-            np.array([[0.6, 0.7], [0.5, 0.6]]),
-        ),
-    ],
     hints=(
         "One part is for choosing and the other for measuring: is each used "
         "for its own?",

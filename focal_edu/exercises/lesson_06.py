@@ -42,10 +42,6 @@ overlap = Fault(
     },
     truth=_iou,
     inputs={"a": _box, "b": _box},
-    first=[
-        (np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 2])),
-        (np.array([0.0, 0, 2, 2]), np.array([5.0, 5, 7, 7])),
-    ],
     hints=(
         "It is right for boxes that overlap. Try two that lie far apart.",
         "Two boxes apart in both directions: what is the sign of each factor "
@@ -90,7 +86,7 @@ anchor_count = Number(
         1 if closest else (0, -1, 1)[(iou >= 0.4) + (iou >= 0.5)]
     ),
     inputs={
-        "iou": lambda rng: round(float(rng.uniform(0, 0.8)), 2),
+        "iou": lambda rng: round(rng.uniform(0, 0.8), 2),
         "closest": lambda rng: int(rng.random() < 0.3),
     },
     first=[

@@ -98,7 +98,6 @@ after_training = Fault(
         "logits": lambda rng: rng.normal(0, 2, (4, 3)).round(2),
         "counts": lambda rng: rng.integers(1, 100, 3),
     },
-    first=[(np.array([[0.5, 0.0, 0.2]]), np.array([90, 5, 5]))],
     hints=(
         "A network trained with plain cross entropy has already learned "
         "which class is frequent. What should be done to that afterwards?",
@@ -168,7 +167,7 @@ memorised = Number(
     truth=lambda counts, beta: class_balanced_weights(counts, beta=beta),
     inputs={
         "counts": lambda rng: rng.integers(1, 200, 4).astype(float),
-        "beta": lambda rng: round(float(rng.uniform(0.5, 0.995)), 3),
+        "beta": lambda rng: round(rng.uniform(0.5, 0.995), 3),
     },
     first=[
         (np.array([3.0, 1.0]), 0.5),

@@ -127,9 +127,8 @@ slip = Fault(
     truth=posterior,
     inputs={
         "v": lambda rng: rng.dirichlet(np.ones(4)).clip(0.02).round(3),
-        "gamma": lambda rng: round(float(rng.uniform(0.5, 3)), 1),
+        "gamma": lambda rng: round(rng.uniform(0.5, 3), 1),
     },
-    first=[(np.array([0.6, 0.3, 0.1]), 2)],
     hints=(
         "Try it at (0.6, 0.3, 0.1): should the largest class become larger "
         "or smaller?",

@@ -335,7 +335,6 @@ late_rounding = Fault(
     },
     truth=lambda x, y: sigmoid_focal_loss(x, y),
     inputs={"x": lambda rng: _far(rng) / 5, "y": "label"},
-    first=[(0.0, 1), (0.0, 0), (40.0, 0)],
     hints=(
         "Copy the code (`.copy()`), call it with y = 0 at x = 10, 20, 40, "
         "and print each variable.",

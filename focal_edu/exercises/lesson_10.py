@@ -208,9 +208,8 @@ upstream = Fault(
     inputs={
         "x": "logit",
         "y": "label",
-        "grad_output": lambda rng: round(float(rng.uniform(0, 2)), 2),
+        "grad_output": lambda rng: round(rng.uniform(0, 2), 2),
     },
-    first=[(1.0, 1, 1.0), (1.0, 0, 1.0), (1.0, 0, 0.25)],
     hints=(
         "It is right when the loss is summed. Try a mean: what reaches "
         "`grad_output` then?",

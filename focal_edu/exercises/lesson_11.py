@@ -180,7 +180,6 @@ mean_first = Fault(
         "p_t": lambda rng: rng.uniform(0.05, 0.95, 4).round(2),
         "gamma": lambda rng: float(rng.integers(1, 4)),
     },
-    first=[(np.array([0.9, 0.2]), 2.0)],
     hints=(
         "Print the factor for an easy and a hard example together: how many "
         "factors are there?",

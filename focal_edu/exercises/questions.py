@@ -78,10 +78,12 @@ class Question:
         self.said, self.tries, self.solved = [], 0, False
         self.hints_given, self.solution_seen = 0, False
 
-    def _follow_rules(self):
+    def _follow_rules(self, secret=None):
         rules.good_replies(self.replies, self.least_wrong)
         rules.good_hints(self.hints)
         rules.good_reason(self._why)
+        if secret:
+            rules.no_text_says(secret, [*self.replies, self.hints[0]])
 
     @property
     def replies(self):
@@ -181,8 +183,7 @@ class Choice(Question):
         self.waits_for = (
             f'put one letter, "a" to "{max(letters)}", in place of `...`.'
         )
-        self._follow_rules()
-        rules.no_text_says(self._answer, [*self.replies, self.hints[0]])
+        self._follow_rules(self._answer)
 
     def _mistake(self, answer):
         letter = read_letter(answer, self.choices)
@@ -358,9 +359,8 @@ class FunctionToWrite(Question):
         )
         names = ", ".join(behaviour.arguments)
         self.waits_for = f"write the function of ({names}) that is asked for."
-        self._follow_rules()
-        returned = source_of(solution).split("return ")[-1].strip()
-        rules.no_text_says(returned, [*self.replies, self.hints[0]])
+        returned = source_of(solution).split("return ")[-1]
+        self._follow_rules(returned)
 
     def _returning(self, expression):
         """Return the function that returns this of its arguments."""
@@ -449,22 +449,14 @@ class Fault(Question):
     use : callable, optional
         From what the code defines to the function that is compared.
     **parts
-        `truth`, `inputs` and `first` say what repaired code does; the rest
-        belongs to `Question`.
+        `truth` and `inputs` say what repaired code does; the rest belongs
+        to `Question`.
     """
 
     praise = "that is the line."
     least_wrong = 3
 
-    def __init__(
-        self,
-        code,
-        truth,
-        inputs,
-        first,
-        use=lambda function: function,
-        **parts,
-    ):
+    def __init__(self, code, truth, inputs, use=lambda made: made, **parts):
         self.lines = list(code)
         self.function = self._run(self.lines)
         super().__init__(self.function.__name__, **parts)
@@ -475,15 +467,13 @@ class Fault(Question):
         self.wrong = {n: s for n, s in said.items() if n != self.line and s}
         self.repaired = self.lines.copy()
         self.repaired[self.line - 1] = str(said[self.line])
-        self.use, self.behaviour = use, Behaviour(truth, inputs, first)
+        self.use, self.behaviour = use, Behaviour(truth, inputs)
         self.numbered = "\n".join(
             f"{number}  {line}" for number, line in enumerate(self.lines, 1)
         )
         self._answer = f"{self.line}  {self.repaired[self.line - 1]}"
         self.waits_for = "put the number of a line in place of `...`."
-        self._follow_rules()
-        texts = [*self.replies, self.hints[0]]
-        rules.no_text_says(self.repaired[self.line - 1].strip(), texts)
+        self._follow_rules(self.repaired[self.line - 1])
 
     def __repr__(self):
         return self.numbered
