@@ -86,7 +86,6 @@ class Diagnosis:
                 self._each_label,
                 self._each_number,
                 self._changed_solution,
-                self._power_of_something,
                 self._known_and_more,
                 self._proportional,
                 self._one_side_only,
@@ -259,108 +258,6 @@ class Diagnosis:
         ]
         return f"{said} (Here {', '.join(parts)}.)" if parts else said
 
-    def _power_of_something(self, results, places=None):
-        """The right result times a power of something."""
-        places, right = places or self.everywhere, self.behaviour.expected
-        if any(r.size > 1 for r in (*results, *right)):
-            return None
-        features = self._features()
-        columns = [results, right, *features.values()]
-        places = [
-            i
-            for i in places
-            if all(np.isfinite(float(c[i])) for c in columns)
-            and results[i] != 0 != right[i]
-        ]
-        if len(places) < 2 * FEW:
-            return None
-        got, true, *logs = (
-            np.array([float(c[i]) for i in places]) for c in columns
-        )
-        ratio = got / true
-        if not (np.isfinite(ratio).all() and (ratio > 0).all()):
-            ratio = -ratio
-            if not (np.isfinite(ratio).all() and (ratio > 0).all()):
-                return None
-        names, left = list(features), np.log(ratio)
-        exponents = self._exponents(places)
-        for count in (1, 2):
-            powers = itertools.product(
-                itertools.combinations(range(len(names)), count),
-                itertools.product(exponents, repeat=count),
-            )
-            for chosen, power in powers:
-                fit = sum(
-                    exponents[p] * logs[n]
-                    for n, p in zip(chosen, power, strict=True)
-                )
-                if np.ptp(left - fit) < 1e-4 and np.ptp(fit) > 1e-2:
-                    said = [
-                        _power_in_words(names[n], p)
-                        for n, p in zip(chosen, power, strict=True)
-                    ]
-                    factor = np.exp((left - fit).mean())
-                    if abs(factor - 1) > 1e-4:
-                        said.append(_factor_in_words(factor))
-                    if (got * true < 0).any():
-                        said.append("the sign were turned")
-                    return _as_if(said)
-
-    def _features(self):
-        """Logarithms of what a formula is made from, by name."""
-        kinds = self.behaviour.kinds
-        names = {kind: name for name, kind in kinds.items()}
-        columns = dict(
-            zip(kinds, zip(*self.behaviour.cases, strict=True), strict=True)
-        )
-        if "probability" in names:
-            p = np.array(columns[names["probability"]], float)
-            log_p, log_q, letter = np.log(p), np.log1p(-p), "p"
-            letter = names["probability"]
-        elif "logit" in names:
-            x = np.array(columns[names["logit"]], float)
-            log_p, log_q = -np.logaddexp(0, -x), -np.logaddexp(0, x)
-            letter = "p"
-        else:
-            return self._own_features(columns)
-        if "label" in names:
-            y = np.array(columns[names["label"]])
-            log_p, log_q = (
-                np.where(y == 1, log_p, log_q),
-                np.where(y == 1, log_q, log_p),
-            )
-            letter = "p_t"
-        return {
-            f"`{letter}`": log_p,
-            f"`1 - {letter}`": log_q,
-            f"the logarithm of `{letter}`": np.log(-log_p),
-            **self._own_features(columns),
-        }
-
-    def _own_features(self, columns):
-        """Logarithms of the arguments that are numbers of no special kind."""
-        return {
-            f"`{name}`": np.log(np.abs(np.array(columns[name], float)))
-            for name, kind in self.behaviour.kinds.items()
-            if (kind == "gamma" or callable(kind))
-            and not any(callable(v) or np.ndim(v) for v in columns[name])
-        }
-
-    def _exponents(self, places):
-        exponents = {"1": 1, "-1": -1, "2": 2, "-2": -2}
-        kinds = self.behaviour.kinds
-        for place, (name, kind) in enumerate(kinds.items()):
-            if kind == "gamma":
-                cases = self.behaviour.cases
-                gamma = np.array([cases[i][place] for i in places])
-                exponents |= {
-                    name: gamma,
-                    f"-{name}": -gamma,
-                    f"({name} - 1)": gamma - 1,
-                    f"-({name} - 1)": 1 - gamma,
-                }
-        return exponents
-
     def _each_label(self, results):
         """Amiss in a way of its own for each label, or right for one."""
         behaviour, found = self.behaviour, []
@@ -374,9 +271,7 @@ class Diagnosis:
                 found.append("are right")
             elif self._fits(results, [results[own[0]]] * len(results), own):
                 found.append(f"all get {shown(results[own[0]])}")
-            elif said := self._argument_or_result(results, own) or (
-                self._power_of_something(results, own)
-            ):
+            elif said := self._argument_or_result(results, own):
                 found.append(f"come{said[8:-1]}")
         if len(found) == 2:
             return f"Positives {found[0]}; negatives {found[1]}."
@@ -467,15 +362,6 @@ def _factor_in_words(factor):
         if abs(factor / value - 1) < 1e-4:
             return said
     return f"the result were multiplied by {factor:.4g}"
-
-
-def _power_in_words(name, exponent):
-    if exponent == "1":
-        return f"there were one factor {name} too many"
-    if exponent == "-1":
-        return f"a factor {name} were missing"
-    many = "missing" if exponent[0] == "-" else "there once too often"
-    return f"{name} to the power {exponent.lstrip('-')} were {many}"
 
 
 def _as_if(changes):
