@@ -607,6 +607,30 @@ def test_examining_leaves_the_loss_and_the_random_state_alone():
     assert torch.equal(before, torch.get_rng_state())
 
 
+class Uncopied(torch.nn.Module):
+    """Right, but it keeps a tensor with a history, which nothing copies."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.gamma = torch.nn.Parameter(torch.ones(3)), 2.0
+        self.kept = self.weight * 1
+
+    def forward(self, logits, targets):
+        each = build(task="multi-class", gamma=self.gamma, reduction="none")
+        return (each(logits, targets) * self.kept.detach()[targets]).mean()
+
+
+def test_a_loss_that_cannot_be_copied_is_left_as_it_was():
+    def function(logits, targets):
+        return build(gamma=function.gamma)(logits, targets)
+
+    function.gamma, module = 2.0, Uncopied()
+    for loss in function, module:
+        report = examine(loss)
+        assert report.conforms and loss.gamma == 2, report
+    assert module.weight.device == module.kept.device == torch.device("cpu")
+
+
 def test_a_mistake_that_is_meant_is_pinned_by_its_name():
     """As an ε in the logarithm of probabilities, which no property sees."""
 

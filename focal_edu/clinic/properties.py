@@ -327,6 +327,8 @@ def column_against_vector(subject, claims):
 def tensors_move_with_the_module(subject, claims):
     if not isinstance(subject.loss, torch.nn.Module):
         return None, "not a module"
+    if subject.copy() is subject.loss:
+        return None, "it cannot be copied"
     plain = [
         name
         for name, value in vars(subject.loss).items()

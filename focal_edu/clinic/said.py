@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -89,14 +90,12 @@ def read_from(loss, said, task=None):
 
 def with_gamma(loss, gamma):
     """Return the loss with another γ, or None where it cannot be set."""
-    if isinstance(getattr(loss, "gamma", None), Real):
-        other = fresh(loss)
-        try:
+    other = fresh(loss)
+    if other is not loss and isinstance(getattr(other, "gamma", None), Real):
+        with suppress(Exception):
             other.gamma = gamma
-        except Exception:
-            return None
-        return None if other is loss else other
-    if "gamma" in parameters(loss):
+            return other
+    elif "gamma" in parameters(loss):
         return partial(loss, gamma=gamma)
     return None
 
