@@ -5,7 +5,6 @@ public repositories call a focal loss and is not quite.
 """
 
 import math
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,9 +15,6 @@ from time_clinic import unsure
 
 from focal_edu import FocalLoss
 from focal_edu.clinic import VARIANTS, assert_conforms, build, examine, fit
-from focal_edu.clinic.batches import Labels
-from focal_edu.clinic.calls import Form
-from focal_edu.clinic.forms import meet
 from focal_edu.clinic.names import named
 
 pytestmark = pytest.mark.slow
@@ -2123,19 +2119,3 @@ def test_what_has_no_name_is_not_searched_for_without_end(
     )
     assert examine(loss, task=task).verdict == "unknown"
     assert len(tried) < most
-
-
-def test_where_a_loss_breaks_is_asked_once_and_remembered():
-    asked = []
-
-    def loss(x, y):
-        asked.append(1)
-        return sum(terms(x, y)).mean()
-
-    subject = meet(loss, Form(B), Labels(B, 3), 0)
-    before = len(asked)
-    assert not subject.broken_at(torch.float32)
-    once = len(asked)
-    assert not subject.broken_at(torch.float32)
-    assert before < once == len(asked)
-    assert replace(subject, loss=overflows).broken_at(torch.float32)

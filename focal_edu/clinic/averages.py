@@ -176,7 +176,7 @@ def _before_averaging(subject, model):
     )
     left = part / whole
     by_label = model.pairs and subject.task == "multi-class"
-    left = left.mean() if by_label else subject.table(left)
+    left = left.mean() if by_label else subject.labels.table(left)
     return replace(model, table=model.table / left)
 
 

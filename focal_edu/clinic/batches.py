@@ -35,8 +35,10 @@ class Labels:
         """The labels: class indices, or 0 and 1."""
         return self.used if self.task == "multi-class" else (0.0, 1.0)
 
-    def by_class(self, numbers):
-        """Numbers of the indices in use as one a class; 1 for the rest."""
+    def table(self, numbers):
+        """Numbers of the labels in use as weights; 1 for other classes."""
+        if self.task != "multi-class":
+            return numbers.reshape(2, -1)
         every = np.ones(self.classes)
         every[list(self.used)] = numbers
         return every

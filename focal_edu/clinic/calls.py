@@ -65,6 +65,12 @@ class Form:
         """Whether it is given probabilities, or their logarithms."""
         return self.takes != "logits"
 
+    def inputs(self, logits, targets, dtype=None):
+        """Return the logits as a leaf, and what the loss is called with."""
+        leaf = torch.tensor(np.asarray(logits), dtype=dtype or self.dtype)
+        leaf.requires_grad_()
+        return leaf, self.tensors(leaf, targets)
+
     def tensors(self, logits, targets):
         """Return what the loss is called with, for NumPy `targets`."""
         targets = torch.tensor(np.asarray(targets))
@@ -198,9 +204,8 @@ def value_of(loss, logits, targets):
 
 def ask(loss, form, logits, targets, dtype=None):
     """Return the `Answer` of `loss` on a batch, or raise `Refusal`."""
-    dtype = dtype or form.dtype
-    leaf = torch.tensor(np.asarray(logits), dtype=dtype, requires_grad=True)
-    value = value_of(loss, *form.tensors(leaf, targets))
+    leaf, given = form.inputs(logits, targets, dtype)
+    value = value_of(loss, *given)
     try:
         with quiet():
             (gradient,) = torch.autograd.grad(
@@ -219,7 +224,6 @@ def ask(loss, form, logits, targets, dtype=None):
 
 def ask_each(loss, form, logits, targets, dtype=None):
     """Return the `Answer` on each example, each a batch of its own."""
-    dtype = dtype or form.dtype
     examples = zip(logits[:, None], targets[:, None], strict=True)
     answers = [_alone(loss, form, *one, dtype) for one in examples]
     return Answer(*map(np.array, zip(*answers, strict=True)))
@@ -233,7 +237,8 @@ def _alone(loss, form, x, y, dtype):
 
     def summed(many):
         batch = (np.repeat(array, many, 0) for array in (x, y))
-        answer = ask(fresh(loss, dtype), form, *batch, dtype)
+        copy = fresh(loss, dtype or form.dtype)
+        answer = ask(copy, form, *batch, dtype)
         return answer.value.sum(), answer.gradient.sum(0)
 
     try:

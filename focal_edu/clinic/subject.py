@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -112,49 +112,34 @@ class Subject:
         many = np.repeat(np.array(x_t, float), each)
         return self.labels.at_margins(many, self.rng)
 
-    def table(self, numbers):
-        """Numbers of each label, in the shape of a model's weights."""
-        if self.task == "multi-class":
-            return self.labels.by_class(numbers)
-        return numbers.reshape(2, -1)
+    def broken_at(self, dtype):
+        """At which margins, to ±100, it is first not finite; else ""."""
 
-    def inputs(self, batch):
-        """The logits as a leaf, and what the loss is called with."""
-        dtype = self.form.dtype
-        leaf = torch.tensor(batch[0], dtype=dtype, requires_grad=True)
-        return leaf, self.form.tensors(leaf, batch[1])
+        def bad(margin):
+            return self.each(self.margins(margin), dtype).bad
 
-    @cached_property
-    def broken_at(self):
-        """Of a dtype: at which margins, to ±100, it is first not finite."""
-        return cache(self._broken_at)
-
-    def _broken_at(self, dtype):
-        found = (self._first_bad(sign, dtype) for sign in (-1, 1))
-        return "; ".join(filter(None, found))
-
-    def _first_bad(self, sign, dtype):
-        def bad(size):
-            return self.each(self.margins(sign * size), dtype).bad
-
-        far = next((size for size in (100, 20) if bad(size)), None)
-        if far is None:
-            return ""
-        fails = bisect_left(range(far), True, 1, key=lambda x: bad(x) != "")
-        return f"{bad(fails)} at a margin of {sign * fails} and beyond"
+        found = []
+        for sign in (-1, 1):
+            far = next((x for x in (100, 20) if bad(sign * x)), None)
+            if far:
+                x_t = sign * bisect_left(
+                    range(far), True, 1, key=lambda x: bad(sign * x) != ""
+                )
+                found.append(f"{bad(x_t)} at a margin of {x_t} and beyond")
+        return "; ".join(found)
 
     @cached_property
-    def moved(self):
-        """The batch with two examples made hopeless, then easy; answers."""
+    def others(self):
+        """The gradients of all but two, these being hopeless, then easy."""
         logits, targets = self.batch
         easy = 6 * (2 * self.yes(targets[:2]) - 1)
-        both = [(np.append(x, logits[2:], 0), targets) for x in (-easy, easy)]
-        return [(batch, self.ask(batch)) for batch in both]
+        moved = (np.append(x, logits[2:], 0) for x in (-easy, easy))
+        return [self.ask((x, targets)).gradient[2:] for x in moved]
 
     @measured
     def mixing(self):
         """How much of a gradient the logits of other examples change."""
-        hopeless, easy = (answer.gradient[2:] for _, answer in self.moved)
+        hopeless, easy = self.others
         most = max(np.abs(easy).max(), 1e-300)
         return np.abs(hopeless - easy).max() / most
 
@@ -218,7 +203,8 @@ class Subject:
         slope = (near - far) / (HOPELESS / 2)
         good = np.isfinite(slope).all() and (slope > 0).all()
         gains = -HOPELESS - far / slope
-        return (self.table(slope), self.table(gains)) if good else None
+        table = self.labels.table
+        return (table(slope), table(gains)) if good else None
 
     @measured
     def shares(self):
@@ -226,7 +212,7 @@ class Subject:
         size = np.abs(self.ask(self.labels.one_of_each(-1.0)).gradient)
         size = size.sum(1) if self.task == "multi-class" else size
         good = np.isfinite(size).all() and size.any()
-        return self.table(size) if good else None
+        return self.labels.table(size) if good else None
 
 
 def close(a, b, rtol):

@@ -24,11 +24,8 @@ TOGETHER = (
 def explanations(subject, model, said):
     """Yield pairs of an α to claim and names for what differs from it."""
     pairs, alpha = model.pairs, said.alpha
-    table = model.table if pairs else model.table[list(subject.labels.used)]
-    table = table + 0.0
-    if not table.any():
-        yield (None if unset(alpha) else alpha), ()
-        return
+    used = slice(None) if pairs else list(subject.labels.used)
+    table = model.table[used] + 0.0
     together = pairs and model.order and model.order.name in TOGETHER
     tried = list(_guesses(subject, model, table))
     if unset(alpha):  # a label that costs nothing is no α, unless claimed
@@ -40,7 +37,7 @@ def explanations(subject, model, said):
         of_it = [(alpha, rule) for rule in _rules(subject, model, alpha)]
         tried = of_it + tried
     for value, variant in tried:
-        own = expected(subject, pairs, variant, value) * said.scale
+        own = expected(subject, pairs, variant, value)[used] * said.scale
         seen = table
         if together:
             own, seen = (t.mean(1, keepdims=True) for t in (own, seen))
@@ -55,14 +52,11 @@ def explanations(subject, model, said):
 
 def expected(subject, pairs, variant, alpha):
     """Return the weights that a variant, or else the paper, makes of α."""
-    classes, multi_class = (
-        subject.labels.classes,
-        subject.task == "multi-class",
-    )
-    table = rules.table_of(alpha, classes, multi_class, by_class=not pairs)
+    classes, by_class = subject.labels.classes, not pairs
+    multi_class = subject.task == "multi-class"
+    table = rules.table_of(alpha, classes, multi_class, by_class)
     rule = variant.rule if variant else rules.paired
-    own = rule(alpha, table).numpy()
-    return own if pairs else own[list(subject.labels.used)]
+    return rule(alpha, table).numpy()
 
 
 def claim(name, value, wanted, rule=None):
@@ -88,8 +82,8 @@ def _kind(alpha):
 
 def _rules(subject, model, alpha):
     """What an α may be made of: the paper's rule first."""
-    one_for_many = subject.task == "multi-class" and not model.pairs
-    one_for_many &= _kind(alpha) == "number" and subject.labels.classes > 2
+    one_for_many = _kind(alpha) == "number" and not model.pairs
+    one_for_many &= subject.labels.classes > 2
     if not one_for_many:
         yield None
     half = one_for_many and alpha == 0.5  # where all rules are one
@@ -117,7 +111,7 @@ def _guesses(subject, model, table):
         alpha = tuple(as_written(size[1] / size.sum(0)).tolist())
         yield (alpha[0] if np.ptp(alpha) < 1e-6 else alpha), None
     else:
-        every = subject.labels.by_class(size)
+        every = subject.labels.table(size)
         yield tuple(as_written(every).tolist()), None
 
 
