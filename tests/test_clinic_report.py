@@ -38,10 +38,17 @@ def raises(x, y):
     raise RuntimeError("size mismatch\nsecond line")
 
 
+def misspelt(x, y):
+    """Given indices of classes it raises earlier, for their shape."""
+    ce = torch.nn.functional.binary_cross_entropy_with_logits(x, y)
+    return ce.exq()
+
+
 @pytest.mark.parametrize(
     ("loss", "line"),
     [
         (raises, "it raised RuntimeError: size mismatch"),
+        (misspelt, "has no attribute 'exq'"),
         (lambda x: x.sum(), "it raised TypeError"),
         (returns(None), "it returned None"),
         (returns(0.3), "a Python number"),

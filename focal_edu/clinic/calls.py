@@ -6,6 +6,7 @@ import inspect
 import io
 import re
 import textwrap
+import traceback
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,10 +26,10 @@ INPUTS = {
 class Refusal(Exception):
     """One line on why a loss gave nothing that could train a network.
 
-    A `hint` says what to examine instead, `raised` that the loss raised.
+    A `hint` says what to examine instead, `raised` at which lines of code.
     """
 
-    def __init__(self, line, hint="", raised=False):
+    def __init__(self, line, hint="", raised=()):
         super().__init__(line + hint)
         self.hint, self.raised = hint, raised
 
@@ -174,7 +175,9 @@ def value_of(loss, logits, targets):
             value = loss(logits, targets)
     except (Exception, SystemExit) as error:
         line, hint = f"it raised {in_one_line(error)}", _hint(loss, error)
-        raise Refusal(line, hint, raised=True) from None
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = tuple(number or 0 for _, number in frames)
+        raise Refusal(line, hint, raised=lines) from None
     match value:
         case None:
             line = "None: is a return statement missing?"

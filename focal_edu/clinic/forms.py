@@ -120,8 +120,10 @@ def _answering(loss, said, tasks, inputs, exchanged):
         sure = any(not subject.form.signed for subject in found.values())
         if sure or hinted:  # at what to examine instead, of whatever size
             break
-    told = [why for why in refused.values() if not why[1].raised]
-    told = [f"{form}: {why}" for form, why in told or refused.values()]
+    told = [why for why in refused.values() if not why[1].raised] or sorted(
+        refused.values(), key=lambda why: why[1].raised, reverse=True
+    )  # what got furthest says most
+    told = [f"{form}: {why}" for form, why in told]
     found = sorted(found.values(), key=lambda s: s.form.takes != said.takes)
     return found, told
 
