@@ -976,7 +976,7 @@ def binary_logarithm(x, y):
         ),
         (of_centres, B, {"p_t clipped"}),
         (without_background, M, set()),
-        (colder, M, {"logits scaled or shifted"}),
+        (colder, M, {"a temperature inside"}),
         (binary_logarithm, B, {"scaled by 1.443"}),
     ],
 )
@@ -1086,11 +1086,7 @@ class Running(torch.nn.Module):
         (clamped_probabilities, L, {"p_t clipped", "takes probabilities"}),
         (of_images, L, set()),
         (up_to_three, None, {"pos_weight is 2", "takes targets first"}),
-        (
-            after_the_background,
-            M,
-            {"class 0 the background, one against rest"},
-        ),
+        (after_the_background, M, set()),
         (Balanced(), M, {"one against rest, weighted by the true class"}),
         (Balanced(), None, set()),
         (boosted, B, {"weights inside p_t"}),
@@ -1703,7 +1699,7 @@ def test_whether_all_logits_together_count_is_measured(inner):
 
     def loss(z, t):
         log_p = z.log_softmax(1)
-        p = inner(log_p if inner is torch.Tensor.exp else z).max(1).values
+        p = inner(log_p if inner is torch.Tensor.exp else z).min(1).values
         return -((1 - p) ** 2 * true_log(z, t)).mean()
 
     facts = dict(examine(loss, task=M).facts)
@@ -2054,6 +2050,71 @@ def test_a_class_may_lack_the_power():
     report = examine(two_classes, task=M)
     assert "another gamma for negatives" in report.names, report
     assert "takes probabilities" in report.names, report
+
+
+# Temperatures, and factors of other probabilities ---------------------------
+
+
+def of_factor(log_p, log_p_of_factor):
+    return (-((1 - log_p_of_factor.exp()) ** 2) * log_p).mean()
+
+
+def throughout(x, y):
+    return 3 * sum(terms(x / 2, y, 1.5)).sum()
+
+
+def warmer(z, t):
+    return of_classes(z / 4, t).mean()
+
+
+def of_the_largest(z, t):
+    return of_factor(true_log(z, t), z.log_softmax(1).amax(1))
+
+
+def of_the_surer(x, y):
+    largest = F.logsigmoid(x.abs())
+    return of_factor(F.logsigmoid(x * (2 * y - 1)), largest.detach())
+
+
+def of_a_sigmoid(z, t):
+    return of_factor(
+        true_log(z, t), F.logsigmoid(z.gather(1, t[:, None]).squeeze(1))
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "names"),
+    [
+        (throughout, L, "a temperature inside (T = 2)"),
+        (warmer, M, "a temperature inside (T = 4)"),
+        (of_the_largest, M, "factor of the largest probability."),
+        (of_the_surer, B, "factor of the largest probability; p_t det"),
+        (of_a_sigmoid, M, "factor of a sigmoid."),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_of_another_probability_is_named(loss, task, names, told):
+    claims = {"task": task, "alpha": None} if told else {}
+    assert names in examine(loss, **claims).headline
+
+
+@pytest.mark.parametrize("power", [2, 3])
+@pytest.mark.parametrize("task", [B, M])
+def test_an_alpha_inside_the_power_is_told(task, power):
+    def loss(x, y):
+        ce = -true_log(x, y) if task == M else sum(terms(x, y, 0.0))
+        return ((0.25 * (1 - torch.exp(-ce))) ** power * ce).mean()
+
+    report = examine(loss, task=task, alpha=None)
+    assert "as of (0.25 (1 - p_t))^γ" in report.headline, report
+
+
+def test_the_background_of_detectors_is_a_form_unless_a_softmax_is_claimed():
+    loss = partial(after_the_background, alpha=0.5)
+    report = examine(loss, gamma=2)
+    assert report.conforms and "class 0 the background" in report.headline
+    name = "one against rest, class 0 the background"
+    assert name in examine(loss, gamma=2, task=M, alpha=None).names
 
 
 # Weights that each batch sets; what an examination may cost -----------------

@@ -27,10 +27,10 @@ def capped(logits, targets):
 
 
 def unsure(logits, targets):
-    """The highest probability is in the factor, whosever it is."""
+    """The lowest probability is in the factor, whosever it is."""
     p = logits.softmax(1)
     own = p.gather(1, targets[:, None]).squeeze(1)
-    return -((1 - p.amax(1)) ** 2 * own.log()).mean()
+    return -((1 - p.amin(1)) ** 2 * own.log()).mean()
 
 
 class Unsure(torch.nn.Module):

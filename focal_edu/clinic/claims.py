@@ -63,7 +63,7 @@ class Claims:
         if self.gamma == 0:
             name = "cross entropy (γ = 0), nothing is focused"
         if self.sigmoids:
-            return f"{name}, one against rest: a sigmoid for each class"
+            return f"{name}, {self.form.name}: a sigmoid for each class"
         if self.form:
             name += f" with {self.form.name}, {self.form.numbers['share']:g}"
         return name

@@ -22,10 +22,6 @@ EITHER_ORDER = (
     "it answers next to the same with its arguments exchanged, so that their "
     "order cannot be told: name them, as (probabilities, targets)"
 )
-SIGMOIDS = (
-    "a sigmoid for each class, one against the rest: the paper's form for "
-    "detectors"
-)
 TWO_LOGITS = "a binary loss of two logits: a softmax of two classes"
 MUTED = "a class whose weight is 0 is not learned from"
 COMPILED = "examined as it was before torch.compile"
@@ -138,7 +134,7 @@ def _report(whole, said):
     muted = muted and "alpha" not in claims.given
     notes = {
         MUTED: muted and claims.task == "multi-class",
-        SIGMOIDS: claims.sigmoids,
+        claims.sigmoids and claims.form.computes: claims.sigmoids,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
         TWO_LOGITS: said.task == "binary" != claims.task,

@@ -149,11 +149,13 @@ def _divisor(weight, model):
 
 
 def _scaled(ratio, model):
-    detail = ""
+    detail, base = "", ratio ** (1 / (model.gamma or 1))
     if divisor := _divisor(ratio, model):
         detail = f"the sum over a constant {divisor:g}, not a mean"
-    elif np.isclose(base := np.exp(1 / ratio), (2, 10), 1e-6).any():
-        detail = f"as of logarithms to base {base:.0f}"
+    elif np.isclose(of := np.exp(1 / ratio), (2, 10), 1e-6).any():
+        detail = f"as of logarithms to base {of:.0f}"
+    elif abs(base - round(base, 2)) < 1e-7 < abs(ratio - round(ratio, 3)):
+        detail = f"as of ({base:.2g} (1 - p_t))^γ"
     elif model.pairs and np.ptp(model.table[:, 0]) > 1e-6:
         detail = _both(model.table)
     return Variant(

@@ -174,10 +174,20 @@ def blended(batch, eps=1e-4):
 
 
 @variant(
+    "a temperature inside",
+    "the focal loss of z / T, not of z",
+    "what is learned is z / T: used without T, p is too sure where T > 1",
+)
+def tempered(batch, temperature=2.0):
+    return stable(batch._replace(logits=batch.logits / temperature))
+
+
+@variant(
     "logits scaled or shifted",
     "the focal loss of a x_t + b, not of x_t",
     "a scale is an inverse temperature, a shift is a margin: the same "
     "outputs count as easier or harder than they are",
+    match=ALONE,
 )
 def stretched(batch, scale=1.5, shift=0.5):
     sign = one_hot(batch) if batch.multi_class else 2 * batch.targets - 1
@@ -393,6 +403,30 @@ def dual(batch):
 
 
 @variant(
+    "factor of the largest probability",
+    "(1 − max p)^γ in place of (1 − p_t)^γ",
+    "confident mistakes are muted like confident right answers",
+    match=ALONE,
+)
+def of_the_largest(batch):
+    z = batch.logits
+    largest = z.argmax(1) if batch.multi_class else z > 0
+    of_it = batch._replace(targets=largest.to(batch.targets))
+    return stable(batch)._replace(log_q=stable(of_it).log_q)
+
+
+@variant(
+    "factor of a sigmoid",
+    "(1 − σ(z_t))^γ beside the cross entropy of a softmax",
+    "a high logit of the truth is easy, even below another class's",
+    tasks=CLASSES,
+    match=ALONE,
+)
+def factor_of_a_sigmoid(batch):
+    return stable(batch)._replace(log_q=true_class_alone(batch).log_q)
+
+
+@variant(
     "a sigmoid of the true class alone",
     "σ of the truth's logit; the other logits have no part",
     "nothing lowers a logit: every output rises to 1, whatever it is shown",
@@ -419,7 +453,7 @@ def one_against_rest(batch):
 
 
 @variant(
-    "class 0 the background, one against rest",
+    "one against rest, class 0 the background",
     "a sigmoid for each class but 0: target 0 is all zeros, target k is "
     "the sigmoid k − 1",
     "the paper's form for detectors; with targets that start at 0 for a "

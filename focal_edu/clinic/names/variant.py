@@ -25,6 +25,7 @@ SYMBOLS = {
     "beta": "β",
     "margin": "m",
     "limit": "L",
+    "temperature": "T",
     "alpha": "α",
 }
 TABLE = []
