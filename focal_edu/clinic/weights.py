@@ -143,9 +143,13 @@ def _divisor(weight, model):
     """The constant that a sum was divided by, to get this weight, or None."""
     summed = f"{model.reduction}".endswith(("sum", "summed over examples"))
     number = round(1 / weight, 2)
-    short = number % 1 == 0 or abs(weight - round(weight, 3)) > 1e-7
+    short = number % 1 == 0 or _off(weight, 3) > 1e-7
     known = summed and short and abs(number * weight - 1) < 1e-6
     return number if known and weight < 1 else None
+
+
+def _off(number, digits):
+    return abs(number - round(number, digits))
 
 
 def _scaled(ratio, model):
@@ -154,7 +158,7 @@ def _scaled(ratio, model):
         detail = f"the sum over a constant {divisor:g}, not a mean"
     elif np.isclose(of := np.exp(1 / ratio), (2, 10), 1e-6).any():
         detail = f"as of logarithms to base {of:.0f}"
-    elif abs(base - round(base, 2)) < 1e-7 < abs(ratio - round(ratio, 3)):
+    elif base > 0.005 and _off(base, 2) < 1e-7 < _off(ratio, 3):
         detail = f"as of ({base:.2g} (1 - p_t))^γ"
     elif model.pairs and np.ptp(model.table[:, 0]) > 1e-6:
         detail = _both(model.table)
