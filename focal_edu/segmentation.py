@@ -54,7 +54,7 @@ RECIPES = {
     "Dice, canvas by canvas": (dice_each, {}),
     "FL + Dice": (
         focal_and_dice,
-        {"weight": (10, 30, 100), "alpha": ALPHAS[1:5], "gamma": (1, 2)},
+        {"weight": (10, 30, 100), "alpha": ALPHAS[:4], "gamma": GAMMAS[1:]},
     ),
 }
 
