@@ -52,6 +52,11 @@ class Claims:
         return not unset(getattr(self, name))
 
     @property
+    def probabilities(self):
+        """Whether the loss is said to take no logits."""
+        return self.takes != "logits"
+
+    @property
     def sigmoids(self):
         """Whether each class has a sigmoid of its own."""
         return bool(self.form) and self.form.name.startswith(SIGMOIDS)
@@ -103,7 +108,7 @@ class Claims:
 
         No failure of a loss of probabilities, which have rounded there.
         """
-        return False if self.takes == "logits" else RISK
+        return RISK if self.probabilities else False
 
     def __str__(self):
         alpha = self.alpha if self.one_number is None else self.one_number
@@ -113,7 +118,7 @@ class Claims:
             if isinstance(alpha, float) and self.task != "multi-class":
                 pair = alpha * self.scale, (1 - alpha) * self.scale
                 shown[-1] += " (weights {:.6g} and {:.6g})".format(*pair)
-        if self.takes != "logits":
+        if self.probabilities:
             shown.append(f"of {self.takes}")
         if self.sigmoids:
             shown.append("a sigmoid for each class")

@@ -45,7 +45,7 @@ def far_out(explanation):
         made = replace(model, **extra)
         if all(_agree(made, subject, *case) for case in cases):
             more = extra.values()
-            if explanation.claims.takes != "logits":  # it is we who round
+            if explanation.claims.probabilities:  # it is we who round
                 more = [v for v in more if v.numbers.get("eps", 0) > UNIT]
             names = (*explanation.names, *map(with_detail, more))
             return replace(explanation, model=made, names=names)

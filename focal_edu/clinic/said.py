@@ -90,8 +90,9 @@ def read_from(loss, said, task=None):
 
 def with_gamma(loss, gamma):
     """Return the loss with another γ, or None where it cannot be set."""
-    other = fresh(loss)
-    if other is not loss and isinstance(getattr(other, "gamma", None), Real):
+    settable = isinstance(getattr(loss, "gamma", None), Real)
+    other = fresh(loss) if settable else loss
+    if other is not loss:
         with suppress(Exception):
             other.gamma = gamma
             return other
