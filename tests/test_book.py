@@ -156,13 +156,14 @@ def test_front_page_is_small_and_quick(reader, book, folder):
     assert painted < 1000 and drawn < 2
 
 
-def test_the_tables_of_lessons_fit_a_phone(reader, book):
-    reader.set_viewport_size({"width": 390, "height": 844})
+@pytest.mark.parametrize("width", [390, 360])
+def test_tables_and_outputs_fit_a_phone(reader, book, width):
+    reader.set_viewport_size({"width": width, "height": 780})
     for name in ("index", "notebooks/00_start_here"):
         reader.goto(f"{book}/{name}.html")
         tables = reader.locator(".pst-scrollable-table-container").all()
         assert len(tables) >= 3
-        for table in tables:
+        for table in tables + reader.locator(".cell_output pre").all():
             assert table.evaluate("t => t.scrollWidth <= t.clientWidth")
 
 
