@@ -213,6 +213,10 @@ suspect = Choice(
         "1 / (gamma * (1 - p_t))": (
             "Multiplying by gamma is not raising to the power gamma."
         ),
+        "gamma / (1 - p_t)": (
+            "There gamma multiplies the result; it should be the exponent of "
+            "1 - p_t."
+        ),
         "-np.log(p_t)": "That is cross entropy itself, without the division.",
         "cross_entropy(p_t, 1) * (1 - p_t) ** -gamma": (
             "One logarithm is left over: both losses contain it, and it "

@@ -169,6 +169,9 @@ def _p_t(x, y):
         "-((1 - _p_t(x, y)) ** gamma) * np.log(_p_t(x, y))": (
             "That is the loss itself; we want its slope."
         ),
+        "gradient_ratio(_p_t(x, y), gamma)": (
+            "That is the ratio g; multiply it by cross entropy's slope."
+        ),
         "sigmoid_focal_gradient(x, y, gamma=2)": (
             "Right at gamma = 2 only: the argument gamma is not used."
         ),
