@@ -87,10 +87,10 @@ SGD = partial(torch.optim.SGD, momentum=0.9, fused=True)
 
 
 def train(model, batches, loss, *, rate, watch, optimizer=ADAM):
-    """Train, and yield the number of steps at each in `watch`.
+    """Train, and yield the number of steps each time it is in `watch`.
 
-    ``loss(logits, targets)`` is a tensor of any shape; its sum is what is
-    lowered. One network's share of it moves no other network.
+    ``loss(logits, targets)`` returns a tensor of any shape; training lowers
+    its sum. Networks side by side share no weights, so each learns alone.
     """
     optimizer = optimizer(model.parameters(), lr=rate)
     for step, (inputs, targets) in enumerate(batches, start=1):
