@@ -307,7 +307,8 @@ gap = Choice(
         "Which of the two losses is hurt by a thousand easy examples more?",
         "With no negatives at all, would the two differ much?",
     ),
-    why="The more easy negatives there are, the more of cross entropy's sum "
-    "is theirs. Focal loss takes that part out, so it has more to win. A "
-    "prior that fits takes most of it out as well.",
+    why="Our guess: the more easy negatives there are, the more of cross "
+    "entropy's sum is theirs, and focal loss takes that part out. But scraps "
+    "become more as well, and a prior that nearly fits closes most of the "
+    "gap.",
 )
