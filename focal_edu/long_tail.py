@@ -15,7 +15,7 @@ from .training import Perceptrons, batches, every, side_by_side, train
 STEPS = tuple(25 * 2**k for k in range(10))  # to 12 800
 # Rates, and how much sooner each is done than the lowest.
 RATES = {0.0005: 1, 0.002: 2, 0.008: 4, 0.03: 8, 0.1: 16}
-TOLERANCE = 0.005  # of a score, which creeps on for as long as one trains
+TOLERANCE = 0.005  # of a score, which soon changes slowly, up or down
 GAMMAS = (0.1, 0.25, 0.5, 1, 2)  # at 0 it is cross entropy
 BETAS = (0.99, 0.999, 0.9999)  # at 1 the weights are 1/n
 MARGINS = (16, 32, 64, 128, 256, 512)
