@@ -261,6 +261,11 @@ def test_predictions_are_remembered_beside_what_happened():
     assert str(table).startswith("prediction")
 
 
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_looking_back_sets_code_as_code(lesson):
+    assert "`" not in looking_back(LESSONS[lesson])._repr_html_()
+
+
 def test_what_is_handed_in_says_what_was_done(tmp_path):
     own = [n for n in QUESTIONS if n.startswith("lesson_01.")]
     module = SimpleNamespace(**{n.split(".")[1]: fresh(n) for n in own})

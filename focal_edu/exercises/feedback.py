@@ -24,9 +24,7 @@ class Feedback:
 
     def _repr_html_(self):
         colour = COLOURS.get(self.verdict, GREY)
-        message = re.sub(
-            "`(.*?)`", r"<code>\1</code>", html.escape(self.message, False)
-        )
+        message = _code(html.escape(self.message, False))
         listing = html.escape(self.listing, False)
         listing = listing and f'<pre style="{MONOSPACE}">{listing}</pre>'
         return (
@@ -55,7 +53,9 @@ class Table:
     def _repr_html_(self):
         def row(cells, tag):
             left = f'<{tag} style="text-align: left">'
-            cells = (f"{left}{html.escape(cell)}</{tag}>" for cell in cells)
+            cells = (
+                f"{left}{_code(html.escape(cell))}</{tag}>" for cell in cells
+            )
             return f"<tr>{''.join(cells)}</tr>"
 
         body = "".join(row(cells, "td") for cells in self.rows)
@@ -102,6 +102,10 @@ def hand_in(lesson, path):
             said = q.said and _first_and_last(q.said)
             writer.writerow((name, key, q.tries, *seen, said or ""))
     return Feedback("Written", f"{path} is the file to hand in.")
+
+
+def _code(text):
+    return re.sub("`(.*?)`", r"<code>\1</code>", text)
 
 
 def _first_and_last(said):
