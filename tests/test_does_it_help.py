@@ -120,6 +120,28 @@ def test_difference_dots():
     assert marks == {f"${d}$": given["b"][d] for d in range(10)}
 
 
+def test_no_digit_of_difference_dots_covers_another():
+    draw = np.random.default_rng(0)
+    given = {
+        "wide": draw.normal(size=10),
+        "narrow": draw.normal(scale=0.04, size=10),
+        "of seeds": draw.normal(scale=0.1, size=(10, 4)),
+    }
+    figure = figures.difference_dots(given, title="t")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    digits = [m for m in axes.lines if m.get_marker().startswith("$")]
+    assert len(digits) == 30
+    at = np.array(
+        [axes.transData.transform(m.get_xydata()[0]) for m in digits]
+    )
+    x, y = at.T * 72 / figure.dpi
+    pairs = np.triu_indices(30, 1)
+    beside = abs(x[pairs[0]] - x[pairs[1]]) > 7
+    above = abs(y[pairs[0]] - y[pairs[1]]) > 8
+    assert (beside | above).all()
+
+
 def test_lever_curves():
     draw = np.random.default_rng(0)
     line = {"0": draw.normal(size=10), "2": draw.normal(size=10)}

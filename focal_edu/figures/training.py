@@ -6,6 +6,7 @@ A mean stands with its standard error over digits.
 import csv
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from ..explore import specification
 from .style import (
@@ -56,7 +57,7 @@ def boundaries(figure, k=3):
             axes.plot(*_columns(line, "x", "y"), **look, label=name)
         axes.set(xlim=(-3.6, 4.4), ylim=(-3.6, 4.4))
         axes.set(xlabel="first feature", ylabel="second feature")
-        axes.text(-3.4, 3.6, name, color=look["color"], weight="bold")
+        axes.text(-3.4, -3.3, name, color=look["color"], weight="bold")
         curve = [row for row in data["curves"] if row["loss"] == name]
         for axes, value in zip(below, ("relative", "ap"), strict=True):
             at, height = _columns(curve, "k", value)
@@ -142,37 +143,51 @@ def difference_dots(
     """Return a row a name: each digit's difference, and their mean.
 
     `differences` maps a name to an array (digits, seeds), or (digits,).
-    Small dots are seeds; each figure 0 to 9 stands at its digit's mean; the
-    diamond is the mean of all digits, with its standard error. A `frame`
-    ends the axis on the left and on the right.
+    Small strokes are seeds; each figure 0 to 9 stands at its digit's mean,
+    above another that it would touch; the diamond is the mean of all digits,
+    with its standard error. A `frame` ends the axis on the left and on the
+    right.
     """
     figure.set_size_inches(8, min(4.3, 0.7 * len(differences) + 1.2))
     figure.set_dpi(PAGE_DPI)
     axes = figure.add_subplot()
     axes.axvline(0, color=GREY, lw=1.5)
-    for row, (name, values) in enumerate(differences.items()):
-        values = np.asarray(values, float)
-        if values.ndim == 2:
-            flat = values.ravel()
-            axes.plot(
-                flat,
-                row + 0.26 + 0 * flat,
-                "|",
-                color=GREY,
-                ms=9,
-                mew=0.8,
-                alpha=0.35,
-                label=f"{name}, seeds",
-            )
-            values = values.mean(axis=1)
-        for place, digit in enumerate(np.argsort(values)):
-            at = row - 0.08 - 0.2 * (place % 3)  # neighbours apart
-            mark = {"marker": f"${digit}$", "ms": 9, "color": BLUE}
-            axes.plot(values[digit], at, **mark)
+    rows = {k: np.asarray(v, float) for k, v in differences.items()}
+    if frame is None:
+        every = np.concatenate([[0], *(v.ravel() for v in rows.values())])
+        frame = every.min(), every.max()
+        margin = 0.05 * (frame[1] - frame[0])
+        frame = frame[0] - margin, frame[1] + margin
+    axes.set(xlabel=what, title=title, xlim=frame)
+    axes.set_yticks(range(len(rows)), list(rows))
+    figure.draw_without_rendering()  # now the axis has its length
+    points = 72 / figure.dpi * axes.get_window_extent().width
+    points /= frame[1] - frame[0]
+    above, ticks = 0.0, []
+    for name, values in rows.items():
+        seeds = values.ravel() if values.ndim == 2 else []
+        values = values.mean(axis=1) if values.ndim == 2 else values
+        lanes = _lanes(points * values)
+        low = above + lanes.max() + 1
+        ticks.append(low + 0.5)
+        axes.plot(
+            seeds,
+            np.full(len(seeds), low + 1.7),
+            "|",
+            color=GREY,
+            ms=9,
+            mew=0.8,
+            alpha=0.35,
+            label=f"{name}, seeds" if len(seeds) else None,
+        )
+        for digit, lane in enumerate(lanes):
+            mark = {"marker": f"${digit}$", "ms": 8, "color": BLUE}
+            mark["path_effects"] = [withStroke(linewidth=2, foreground="w")]
+            axes.plot(values[digit], low - lane, **mark)
         error = values.std(ddof=1) / np.sqrt(len(values))
         axes.errorbar(
             values.mean(),
-            row + 0.12,
+            low + 1,
             xerr=error,
             fmt="D",
             ms=7,
@@ -180,9 +195,9 @@ def difference_dots(
             color=VERMILION,
             label=name,
         )
-    axes.set_yticks(range(len(differences)), list(differences))
-    axes.set_ylim(len(differences) - 0.5, -0.65)
-    axes.set(xlabel=what, title=title, xlim=frame)
+        above = low + (1.9 if len(seeds) else 1.5)
+    axes.set_yticks(ticks, list(rows))
+    axes.set_ylim(above + 0.6, 0)
     return (
         "For each of "
         + ", ".join(differences)
@@ -216,6 +231,16 @@ def lever_curves(figure, lines, *, lever, title, what="AP minus CE's"):
         f"{what} over {lever}, with its standard error over ten digits, a "
         "line for each of " + ", ".join(lines) + "."
     )
+
+
+def _lanes(points, apart=7.5):
+    """The lowest lane of each place, in points, in which it touches none."""
+    lanes, ends = np.empty(len(points), int), []
+    for place in np.argsort(points):
+        free = [n for n, x in enumerate(ends) if points[place] - x >= apart]
+        lanes[place] = free[0] if free else len(ends)
+        ends[lanes[place] : lanes[place] + 1] = [points[place]]
+    return lanes
 
 
 def _rows(text):
