@@ -139,6 +139,7 @@ def test_loss_over_logit():
             drawn_loss = column(seen[f"{name}_loss"], f"{name}_loss")
             drawn_slope = column(seen[f"{name}_slope"], f"{name}_slope")
             close(drawn_loss, loss[:-1])
+            assert drawn_loss.max() < 6.2  # below the words, at 6.5
             close(drawn_slope, slope[:-1])
             said = f"a {name} loses {loss[-1]:.4f}, slope {slope[-1]:.4f}"
             title = seen["title"][1 if name == "positive" else 2]
@@ -149,7 +150,7 @@ def test_loss_over_logit():
 
 def test_first_loss():
     for at, seen in pictures(
-        "first_loss", bias=(-8, -4.6, 0), gamma=GAMMAS, alpha=(0.25, 0.75)
+        "first_loss", bias=(-8, -4.6, 0), gamma=GAMMAS, alpha=(0.05, 0.75)
     ):
         focal = {"gamma": at["gamma"], "alpha": at["alpha"]}
         b = np.append(column(seen["positive"], "b"), at["bias"])
@@ -157,6 +158,7 @@ def test_first_loss():
         negatives = 1e5 * sigmoid_focal_loss(b, np.zeros_like(b), **focal)
         close(column(seen["positive"], "positive"), positive[:-1])
         close(column(seen["negatives"], "negatives"), negatives[:-1])
+        assert negatives.max() < 1e5  # below the words, at 3e5
         digits = ".4f" if negatives[-1] < 10 else ",.1f"
         assert seen["title"][1].endswith(f" {negatives[-1]:{digits}}")
         assert seen["title"][2] == f"one positive {positive[-1]:.4f}"

@@ -105,8 +105,8 @@ def ratio_at_gamma(figure, gamma=2.0):
     crossing = gradient_crossing(gamma)
     axes.plot(at, top, "^", color=BLUE, ms=9)
     axes.plot(crossing, 1, "o", color=BLUE, ms=8)
-    axes.text(at + 0.02, top + 0.05, f"peak {top:.3f} at p_t = {at:.3f}")
-    axes.text(crossing + 0.05, 0.92, f"crosses 1 at p_t = {crossing:.3f}")
+    axes.text(at + 0.02, top + 0.09, f"peak {top:.3f} at p_t = {at:.3f}")
+    axes.text(crossing + 0.02, 1.03, f"crosses 1 at p_t = {crossing:.3f}")
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("g = FL's gradient / CE's gradient")
     axes.set_title(f"γ = {gamma:.2f}: FL's gradient over CE's")
@@ -136,11 +136,11 @@ def loss_over_logit(figure, gamma=2.0, alpha=0.25, x=0.0):
         said.append(f"loses {loss:.4f}, slope {slope:.4f}".replace("-", "−"))
     for axes in (above, below):
         axes.axvline(x, color=GREY, ls=":")
-    above.text(-5.8, 4.1, "positive (y = 1)", weight="bold")
+    above.text(-5.8, 6.3, "positive (y = 1)", weight="bold")
     above.text(
-        4.6, 4.1, "negative (y = 0), dashed", weight="bold", ha="right"
+        5.8, 6.3, "negative (y = 0), dashed", weight="bold", ha="right"
     )
-    above.set(ylim=(0, 4.5), ylabel="loss (nats)")
+    above.set(ylim=(0, 7), ylabel="loss (nats)")
     below.set(ylim=(-1.3, 1.3), ylabel="slope", xlabel="x, logit")
     below.set_xlim(-6, 6)
     p = 1 / (1 + np.exp(-x))
@@ -168,10 +168,10 @@ def first_loss(figure, bias=-4.6, gamma=2.0, alpha=0.25):
     axes.semilogy(b[:-1], positive[:-1], **POSITIVE_LOOK)
     axes.axvline(bias, color=GREY, ls=":")
     axes.text(
-        -0.1, 3e4, "100,000 negatives, dashed", weight="bold", ha="right"
+        -0.1, 2e5, "100,000 negatives, dashed", weight="bold", ha="right"
     )
     axes.text(-7.9, 8, "one positive", weight="bold")
-    axes.set(xlim=(-8, 0), ylim=(1e-4, 1e5), ylabel="first loss (nats)")
+    axes.set(xlim=(-8, 0), ylim=(1e-4, 1e6), ylabel="first loss (nats)")
     axes.set_xlabel("b, the last layer's first bias")
     prior, all_of_them = 1 / (1 + np.exp(-bias)), negatives[-1]
     digits = ".4f" if all_of_them < 10 else ",.1f"
