@@ -86,6 +86,9 @@ def test_crops_stand_under_their_texts():
 
 def test_the_score_maps_follow_the_slider():
     picture = training_maps(STEPS, *MAPS)
+    for drawing in picture.specification["hconcat"]:
+        colours = drawing["encoding"]["color"]["scale"]
+        assert (colours["domain"][0], colours["range"][0]) == (0, "white")
     settings = [{"shown": row} for row in range(3)]
     for row, shown in enumerate(drawn(picture.specification, *settings)):
         assert shown["title"] == [f"after {STEPS[row]} steps"]

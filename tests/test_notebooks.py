@@ -127,6 +127,19 @@ def test_each_prediction_has_a_cell_to_answer_in(path):
 
 
 @every_lesson
+def test_prose_is_read_as_it_is_meant(path):
+    """A line that a wrap made begin with "2." is a list of its own, and one
+    in a quotation that continues a formula puts the ">" into it."""
+    for cell in cells(path, "markdown"):
+        items = re.findall(r"^[ >]*(\d+)[.)](?=\s)", f"{cell.source}\n", re.M)
+        for before, item in pairwise([0, *map(int, items)]):
+            assert item in (1, before + 1), cell.source
+        prose = re.sub(r"\$\$.*?\$\$|`[^`]*`", "", cell.source, flags=re.S)
+        formulas = re.findall(r"\$([^$]+)\$", prose)
+        assert not [f for f in formulas if "\n>" in f], cell.source
+
+
+@every_lesson
 def test_cells_are_short_and_leave_no_stray_output(path):
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= 20, cell.source

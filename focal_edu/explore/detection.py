@@ -203,8 +203,8 @@ def _heat_map(field, title, side):
                 "field": field,
                 "type": "quantitative",
                 "scale": {
-                    "domain": [0, 50],
-                    "scheme": "blues",
+                    "domain": [0, 25, 50],
+                    "range": ["white", "#6BAED6", "#08306B"],
                     "clamp": True,
                 },
                 "title": "p, %",

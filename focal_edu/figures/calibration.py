@@ -105,9 +105,9 @@ def reliability_at_gamma(figure, gamma=0, way="as trained"):
     axes.plot((0, 1), (0, 1), **DIAGONAL)
     axes.vlines(confidence, accuracy, confidence, color=GREY, lw=2)
     axes.plot(confidence, accuracy, color=BLUE, lw=1.5)
-    axes.scatter(
-        confidence, accuracy, s=30 + 700 * part, color=BLUE, zorder=3
-    )
+    size = 30 + 700 * part
+    look = {"color": BLUE, "zorder": 3, "clip_on": False}
+    axes.scatter(confidence, accuracy, s=size, **look)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set(xlabel="confidence: p of the class chosen", ylabel="accuracy")
     axes.set_title(
