@@ -102,6 +102,8 @@ def test_page(reader, book, folder, name):
         page.set_viewport_size({"width": width, "height": 740})
         wide = "document.documentElement.scrollWidth"
         assert page.evaluate(wide) <= width
+        text = page.locator(".bd-article-container")
+        assert text.evaluate("t => t.scrollWidth <= t.clientWidth")
     for target in page.evaluate("[...document.links].map(a => a.href)"):
         path, _, _ = target.removeprefix(f"{book}/").partition("#")
         if target.startswith(book) and not path.startswith("lite/"):
@@ -165,6 +167,14 @@ def test_tables_and_outputs_fit_a_phone(reader, book, width):
         assert len(tables) >= 3
         for table in tables + reader.locator(".cell_output pre").all():
             assert table.evaluate("t => t.scrollWidth <= t.clientWidth")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_code_fits_a_laptop(reader, book, name):
+    reader.set_viewport_size({"width": 1280, "height": 800})
+    reader.goto(f"{book}/notebooks/{name}.html")
+    for code in reader.locator(".cell_input pre").all():
+        assert code.evaluate("c => c.scrollWidth <= c.clientWidth")
 
 
 def test_front_page_says_what_it_is(reader, book):

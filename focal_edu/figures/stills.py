@@ -99,14 +99,14 @@ def ratio_at_gamma(figure, gamma=2.0):
     axes = _axes(figure, 4)
     p_t = np.linspace(0.002, 0.998, 499)
     axes.axhline(1, color=BLACK, ls="--", lw=1.2)
-    axes.text(0.99, 1.03, "cross entropy", ha="right")
+    axes.text(0.99, 0.92, "CE", ha="right")
     axes.plot(p_t, gradient_ratio(p_t, gamma), color=BLUE)
     at, top = gradient_peak(gamma)
     crossing = gradient_crossing(gamma)
     axes.plot(at, top, "^", color=BLUE, ms=9)
     axes.plot(crossing, 1, "o", color=BLUE, ms=8)
     axes.text(at + 0.02, top + 0.09, f"peak {top:.3f} at p_t = {at:.3f}")
-    axes.text(crossing + 0.02, 1.03, f"crosses 1 at p_t = {crossing:.3f}")
+    axes.text(crossing + 0.02, 1.03, f"crosses 1 at {crossing:.3f}")
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("g = FL's gradient / CE's gradient")
     axes.set_title(f"γ = {gamma:.2f}: FL's gradient over CE's")
@@ -136,10 +136,9 @@ def loss_over_logit(figure, gamma=2.0, alpha=0.25, x=0.0):
         said.append(f"loses {loss:.4f}, slope {slope:.4f}".replace("-", "−"))
     for axes in (above, below):
         axes.axvline(x, color=GREY, ls=":")
-    above.text(-5.8, 6.3, "positive (y = 1)", weight="bold")
-    above.text(
-        5.8, 6.3, "negative (y = 0), dashed", weight="bold", ha="right"
-    )
+    above.text(-5.8, 6.3, "positive", weight="bold")
+    look = {"weight": "bold", "ha": "right"}
+    above.text(5.8, 6.3, "negative, dashed", **look)
     above.set(ylim=(0, 7), ylabel="loss (nats)")
     below.set(ylim=(-1.3, 1.3), ylabel="slope", xlabel="x, logit")
     below.set_xlim(-6, 6)
