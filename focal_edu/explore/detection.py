@@ -195,6 +195,7 @@ def _heat_map(field, title, side):
         "title": title,
         "width": side,
         "height": side,
+        "view": {"stroke": "#767676", "strokeWidth": 2},
         "mark": {"type": "rect", "strokeWidth": 0},
         "encoding": {
             "x": {"field": "x"} | place,
@@ -205,6 +206,7 @@ def _heat_map(field, title, side):
                 "scale": {
                     "domain": [0, 25, 50],
                     "range": ["white", "#6BAED6", "#08306B"],
+                    "interpolate": "rgb",  # the default goes by cyan
                     "clamp": True,
                 },
                 "title": "p, %",
