@@ -93,6 +93,20 @@ def test_many_classes_in_float32(classes, scale):
 
 
 @pytest.mark.parametrize("small", (cpu.SMALL, 0), ids=["arrays", "tensors"])
+@pytest.mark.parametrize("row", ((-39, -39, -100), (17, 9, 40), (1, 12, -70)))
+def test_the_smallest_slopes_of_a_large_batch(row, small, monkeypatch):
+    """Of classes with next to no share, at logits far from 0."""
+    monkeypatch.setattr(cpu, "SMALL", small)
+    z = torch.tensor([row]).repeat(odds.FEW, 1)
+    slopes = []
+    for dtype in (torch.float32, torch.float64):
+        leaf = z.to(dtype).requires_grad_()
+        ours_softmax(leaf, torch.zeros(len(z)).long(), 2).sum().backward()
+        slopes.append(leaf.grad.double())
+    torch.testing.assert_close(*slopes, rtol=1e-5, atol=1.2e-38)
+
+
+@pytest.mark.parametrize("small", (cpu.SMALL, 0), ids=["arrays", "tensors"])
 @pytest.mark.parametrize("size", (20, 80, 1e4))
 def test_soft_targets_share_out_the_loss(size, small, monkeypatch):
     """Linear in y; slopes that cancel, within rounding of the larger."""

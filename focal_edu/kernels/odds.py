@@ -17,14 +17,14 @@ import torch
 
 from .formulas import Truth
 
-NEAR = 40.0
-"""How far from 0 are logits whose odds single precision holds unshifted."""
+NEAR = 16.0
+"""How far from 0 unshifted logits lose no digits of the smallest slopes."""
 
 PRODUCT = 2**18
 """Multiplications that a product of matrices does on one thread."""
 
 FEW = 2**12
-"""Examples for whose own numbers NumPy is quicker, beside tensors too."""
+"""Examples whose own numbers NumPy works faster; logits shifted unasked."""
 
 LOG2_E = math.log2(math.e)
 
@@ -71,18 +71,18 @@ def soft(x, y, a, b, gamma, slope, out=None):
 def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
     """w f(m_t) of (n, C) or (n, C, r) logits; w a number or one each.
 
-    Tensors are shifted, so that the true logit is 0, only where they must.
+    Few logits are shifted, so that the true one is 0; many if they must be.
     """
-    if math.prod(t.shape) <= FEW:
+    if isinstance(t, torch.Tensor) and t.numel() <= FEW:
         t, weight = array(t), array(weight)
     if ignored is not None:
         kept = t != ignored
         t, weight = t * kept, _like(kept, z) * weight
     at = _places(t, z.shape)
     own = _take(z, at)
-    shift = shift or _library(z) is np or not _within(own, -NEAR, NEAR)
-    m = z - _beside(own, z) if shift else z
-    e = _exp(m, out=out)
+    few = math.prod(z.shape) <= FEW
+    shift = shift or few or not _within(own, -NEAR, NEAR)
+    e = _exp(z - _beside(own, z) if shift else z, out=out)
     own = _take(e, at)
     _put(e, at, 0 * own)
     total = _sums(e, at)
