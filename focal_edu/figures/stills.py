@@ -81,7 +81,7 @@ def batch_share(figure, gamma=2.0, n=100):
     axes.invert_yaxis()
     axes.grid(False)
     axes.set_title(
-        f"γ = {gamma:.2f}: one hard example, {n} easy ones\n"
+        f"γ = {gamma:.2f}: one hard example, {n} easy\n"
         f"The hard one carries {fl:.1f} % of the loss"
     )
     return (
@@ -202,7 +202,7 @@ def winning_p_t(figure, classes=10, gamma=2.0):
     axes.set(xlabel=P_T_LABEL, xlim=(0, 1), ylim=(0, 1.6))
     axes.set_ylabel("FL's gradient / CE's gradient")
     axes.set_title(
-        f"γ = {gamma:.2f}, {classes} classes: "
+        f"γ = {gamma:.2f}, C = {classes}: "
         f"p_t above {1 / classes:.3f} can win\n"
         f"there FL's gradient is {ratio:.3f} times CE's"
     )
