@@ -416,7 +416,8 @@ def test_a_claim_of_probabilities_hides_no_other_mistake():
     report = examine(weighted(1, 1), **how)
     assert report.names == ("takes logits",) and not report.conforms
     report = examine(with_dice_of_probabilities, **how)
-    assert report.verdict == "unknown" and report.form.probabilities
+    assert report.names == ("a Dice-like term added",), report
+    assert report.form.probabilities
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -1394,12 +1395,6 @@ def with_priors(z, t):
     return of_classes(z + z.new_tensor([0.7, 0.2, 0.1]).log(), t).mean()
 
 
-def with_dice(x, y):
-    p = x.sigmoid()
-    dice = (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
-    return sum(terms(x, y)).mean() + 1 - dice
-
-
 def floored(x, y):
     """Negatives' probabilities only are kept from 0."""
     p = x.sigmoid().clamp(min=1e-3)
@@ -1623,7 +1618,6 @@ def test_factors_may_be_divided_by_their_sum_before_a_mean(
         (by_confidence, M),
         (constant, B),
         (by_class, M),
-        (with_dice, B),
         (floored, B),
         (capped, B),
     ],
@@ -1635,9 +1629,100 @@ def test_what_has_no_name_gets_none_and_is_described(loss, task):
     assert any("exponent" in name for name in told)
 
 
+def one_less_dice(p, y, dim=None):
+    dice = 2 * (p * y).sum(dim) / (p.sum(dim) + y.sum(dim) + 0.1)
+    return (1 - dice).mean()
+
+
+def with_dice(x, y, power=2.0):
+    return sum(terms(x, y, power)).mean() + one_less_dice(x.sigmoid(), y)
+
+
 def with_dice_of_probabilities(p, y):
-    dice = (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
-    return of_probabilities(p, y) + 1 - dice
+    return of_probabilities(p, y) + one_less_dice(p, y)
+
+
+def with_tversky(z, t):
+    """Abraham and Khan 2018: to a power, here of each class."""
+    p, y = z.softmax(1), F.one_hot(t, z.shape[1])
+    found, false, missed = (p * y), p * (1 - y), (1 - p) * y
+    index = found.sum(0) / (found + 0.3 * false + 0.7 * missed).sum(0)
+    return of_classes(z, t, 1.0).sum() + 3 * ((1 - index) ** 0.75).sum()
+
+
+def with_dice_of_images(x, y):
+    """Of each image, as MONAI has it."""
+    focal = sum(terms(x, y)).mean()
+    return focal + 0.5 * one_less_dice(x.sigmoid(), y, (2, 3))
+
+
+def less_entropy(z, t):
+    log_p = z.log_softmax(1)
+    entropy = -(log_p.exp() * log_p).sum(1)
+    return (of_classes(z, t) - 0.1 * entropy).mean()
+
+
+def with_entropies(x, y):
+    p = x.sigmoid()
+    both = p * F.logsigmoid(x) + (1 - p) * F.logsigmoid(-x)
+    return (sum(terms(x, y)) + 0.1 * both).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "told"),
+    [
+        (with_dice, B, "a Dice-like term added (to γ = 2)"),
+        (
+            partial(with_dice, power=0.0),
+            B,
+            "a Dice-like term added (to γ = 0)",
+        ),
+        (
+            lambda x, y: weighted(3, 1)(x, y) + one_less_dice(x.sigmoid(), y),
+            B,
+            "a Dice-like term added (to γ = 2, weights 0.75 for positives, "
+            "0.25 for negatives)",
+        ),
+        (with_tversky, M, "a Dice-like term added (to γ = 1)"),
+        (with_dice_of_images, B, "a Dice-like term added (to γ = 2)"),
+        (
+            lambda x, y: (
+                sum(terms(x, y)).sum() + one_less_dice(x.sigmoid(), y, 0)
+            ),
+            L,
+            "a Dice-like term added (to γ = 2)",
+        ),
+        (
+            lambda x, y: one_less_dice(x.sigmoid(), y),
+            B,
+            "a Dice-like term added (beside no focal loss)",
+        ),
+        (less_entropy, M, "an entropy term added (to γ = 2)"),
+        (with_entropies, B, "an entropy term added (to γ = 2)"),
+        (
+            lambda z, t: of_classes(z, t).mean() + 0.01 * (z**2).mean(),
+            M,
+            "squared logits added (to γ = 2)",
+        ),
+        (
+            lambda x, y: (sum(terms(x, y)) + (x.sigmoid() - y) ** 2).mean(),
+            B,
+            "squared error added (to γ = 2)",
+        ),
+    ],
+)
+def test_what_is_added_to_a_focal_loss_is_told_from_its_gradients(
+    loss, task, told
+):
+    report = examine(loss, task=task)
+    assert told in report.headline, report
+    assert not report.conforms
+    assert "(None)" not in f"{report}"
+
+
+def test_what_is_added_to_another_focal_loss_than_claimed():
+    report = examine(with_dice, task=B, gamma=1)
+    assert report.names == ("a Dice-like term added", "gamma is 2")
 
 
 def harmonised(x, y):
@@ -2164,7 +2249,7 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
     ("loss", "task", "most"),
     [
         (capped, B, 2000),
-        (with_dice, B, 600),  # examples mix: a change, of two at most
+        (harmonised, B, 800),  # examples mix: a change, of two at most
         (unsure, M, 2000),
         (by_class, M, 2000),
     ],

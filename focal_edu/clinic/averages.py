@@ -48,14 +48,14 @@ def _fits_of_a_batch(subject):
 
     for probability, detached in product(probabilities, (False, True)):
         draft = Model(probability, table=np.ones(shape), detached=detached)
-        found = _with_gamma(subject, draft, gap)
+        found = with_gamma(subject, draft, gap)
         table, ours, theirs, _ = _weights_in(found, *whole)
         if close(ours, theirs, 100 * subject.rtol):
             for many in (1, len(subject.batch[1])):
                 yield replace(found, table=as_written(table * many))
 
 
-def _with_gamma(subject, model, gap):
+def with_gamma(subject, model, gap):
     """The model with the γ that leaves no gap, as it was probably written."""
 
     def off(gamma):
@@ -153,7 +153,7 @@ def _in_order(subject, model, order):
     def gap(tried):
         return [tried.loss()(*batch).item() / seen - 1]
 
-    model = _with_gamma(subject, model, gap)  # which only batches show
+    model = with_gamma(subject, model, gap)  # which only batches show
     yield from (replace(model, detached=which) for which in (False, True))
 
 

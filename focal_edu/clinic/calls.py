@@ -72,6 +72,22 @@ class Form:
         leaf.requires_grad_()
         return leaf, self.tensors(leaf, targets)
 
+    def as_images(self, logits, targets, many):
+        """Return the logits as a leaf, and all examples as pixels of images.
+
+        Of two rows each, if they have several axes.
+        """
+        axes = self.map or (-1, -1)
+        leaf, given = replace(self, map=()).inputs(logits, targets)
+        size = *(many, 2, 1)[: len(axes)], -1
+        images = [one.reshape(*size, *one.shape[1:]) for one in given]
+        if axes[0] == -1:  # classes, to axis 1
+            images = [
+                image.movedim(-1, 1) if one.ndim == 2 else image
+                for one, image in zip(given, images, strict=True)
+            ]
+        return leaf, images
+
     def tensors(self, logits, targets):
         """Return what the loss is called with, for NumPy `targets`."""
         targets = torch.tensor(np.asarray(targets))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import rules, weights
+from .added import added
 from .averages import fits, models
 from .calls import Refusal, targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
@@ -83,8 +84,28 @@ def explain(loss, groups, said):
         best = None if changing else best
     if best or likeliest is None:
         return best
-    claims = _claims(likeliest, read_from(loss, said, likeliest.task))
-    return Explanation(likeliest, None, claims, (), False)
+    likely, known = likeliest.form, read_from(loss, said, likeliest.task)
+    for subject in [] if changing else met:
+        form = subject.form
+        alike = (form.takes, form.exchanged) == (
+            likely.takes,
+            likely.exchanged,
+        )
+        if alike and (found := added(subject)):
+            return _beside(
+                subject, *found, read_from(loss, said, subject.task)
+            )
+    return Explanation(likeliest, None, _claims(likeliest, known), (), False)
+
+
+def _beside(subject, gamma, term, known):
+    """The explanation of a focal loss to which a term is added."""
+    names = (term,)
+    if unset(known.gamma):
+        known = replace(known, gamma=gamma)
+    elif not np.isclose(gamma, known.gamma):
+        names += (weights.claim("gamma", gamma, known.gamma),)
+    return Explanation(subject, None, _claims(subject, known), names, False)
 
 
 def _explanations(subject, known, found):

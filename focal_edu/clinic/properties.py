@@ -355,8 +355,7 @@ def images_count_as_their_pixels(subject, claims):
         return None, "asked of losses of one label, in batches of examples"
     many = 4 * (claims.classes + 1)
     batch = subject.labels.usual(subject.rng, many)
-    leaf, given = replace(form, map=()).inputs(*batch)
-    images = [_as_images(tensor, form.map or (-1, -1)) for tensor in given]
+    leaf, images = form.as_images(*batch, 2)
     try:
         flat = subject.ask(batch)
         value = value_of(subject.copy(), *images).double().sum()
@@ -377,14 +376,6 @@ def _of_length_1(slope):
     """The slopes of two images, of each image as a vector of length 1."""
     images = slope.reshape(2, -1)
     return images / np.linalg.norm(images, axis=1, keepdims=True)
-
-
-def _as_images(tensor, axes):
-    """N rows as two images with N / 2 pixels each, along these axes."""
-    size = *(2, 2, 1)[: len(axes)], -1
-    images = tensor.reshape(*size, *tensor.shape[1:])
-    moved = tensor.ndim == 2 and axes[0] == -1  # classes, to axis 1
-    return images.movedim(-1, 1) if moved else images
 
 
 def several_labels_count_as_examples(subject, claims):
