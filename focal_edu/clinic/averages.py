@@ -202,11 +202,17 @@ def _batch_by_batch(subject, fit):
     first, other = shares = [table / table.sum() for table in found]
     targets = [batch[1] for batch, _ in batches]
     whole, average = np.ones_like(first), SET_BY_THE_BATCH
+    numbers = [np.unique(y, return_counts=True)[1] for y in targets]
+    way = -1 if fit.pairs else 1  # positives first
     told = [
-        f"{tuple(own.ravel().round(4).tolist())} for "
-        f"{np.unique(y, return_counts=True)[1].tolist()} of each"
-        for own, y in zip(shares, targets, strict=True)
+        f"{tuple(own.ravel()[::way].round(4).tolist())} for "
+        f"{n[::way].tolist()} of each"
+        for own, n in zip(shares, numbers, strict=True)
     ]
+    both = zip(found, numbers, strict=True)
+    sums = [table.ravel() * n for table, n in both if table.size == n.size]
+    if sums and np.ptp(sums) < 1e-6 * np.max(sums):
+        told = ["each label's sum over its own number", *told]
     if close(first, other, subject.rtol * 1000):
         average, parts = DIVIDED, np.nan_to_num(first / first.sum(0))
         whole = parts if np.ptp(parts) > 1e-6 else whole
@@ -221,6 +227,8 @@ def _batch_by_batch(subject, fit):
             f"{divisor:.4g} for {int((y > 0).sum())} of {y.size} {of}"
             for divisor, y in zip(divisors, targets, strict=True)
         ]
+        if close(divisors, [y.size**2 for y in targets], 1e-6):
+            told = ["by the number of targets twice", *told]
     average = replace(average, detail=", ".join(told))
     if not all(counted.all() for counted in counts):
         alone = subject.alone

@@ -134,7 +134,7 @@ def _report(whole, said):
     muted = muted and "alpha" not in claims.given
     notes = {
         MUTED: muted and claims.task == "multi-class",
-        claims.sigmoids and claims.form.computes: claims.sigmoids,
+        claims.form and claims.form.computes: claims.form,
         EITHER_ORDER: _either_order(subject),
         COMPILED: whole is not loss,
         TWO_LOGITS: said.task == "binary" != claims.task,

@@ -12,7 +12,7 @@ from .calls import Refusal, targets_first
 from .claims import GUESS, SIGMOIDS, Claims, unset
 from .names import named
 from .names.inputs import TAKES
-from .names.reduction import SET_BY_THE_BATCH
+from .names.reduction import OF_EXAMPLES, SET_BY_THE_BATCH
 from .names.variant import SYMBOLS
 from .said import read_from
 from .subject import close
@@ -196,7 +196,8 @@ def _form(subject, model, known):
 def _average(model, known):
     """A reduction to claim, and the name of one that nobody claimed.
 
-    The mean of all C sigmoids is one of sigmoids, if no other is claimed.
+    The mean of all C sigmoids is one of sigmoids, if no other is claimed; a
+    divisor by positives may count examples that have one.
     """
     found, wanted = model.reduction, known.reduction
     if isinstance(found, str):
@@ -205,7 +206,10 @@ def _average(model, known):
         rule = model.rule("reduction")
         return wanted, (weights.claim("reduction", found, wanted, rule),)
     of_all = known.sigmoids and found.name == "mean over classes too"
-    if wanted == found.name or (of_all and wanted in (GUESS, "mean")):
+    fits_claim = wanted == found.name or (
+        of_all and wanted in (GUESS, "mean")
+    )
+    if fits_claim or (wanted, found.name) == ("mean_positive", OF_EXAMPLES):
         return found.name, ()
     return wanted, (found,)
 

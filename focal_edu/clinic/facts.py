@@ -139,7 +139,7 @@ def measurements(explanation, profile):
             yield f"loss / CE, {label}", ratio
             yield f"exponent, {label}", ", then ".join(powers)
     rest = [_own_derivative, _mixing]
-    for measure in rest if model else [_decided, *rest, _in_a_batch]:
+    for measure in rest if model else [_raised, _decided, *rest, _in_a_batch]:
         with suppress(Refusal):
             yield from measure(subject)
 
@@ -160,6 +160,18 @@ def _of_model(subject, model, told):
     yield from numbers.items()
     yield "average", getattr(model.reduction, "name", model.reduction)
     yield "residual", f"{model.residual:.0e} of each value"
+
+
+def _raised(subject):
+    """Which logit each target raises, where it is not its own."""
+    if subject.task != "multi-class":
+        return
+    logits, targets = subject.labels.one_of_each(0.0)
+    raised = subject.each((logits, targets)).gradient.argmin(1)
+    if (raised != targets).any():
+        pairs = zip(targets[:8], raised, strict=False)
+        told = ", ".join(f"{k} for target {t}" for t, k in pairs)
+        yield "the logit that is raised", Deviation(told)
 
 
 def _decided(subject):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .calls import Refusal, in_one_line, value_of
+from .claims import SIGMOIDS
 from .report import RISK, UNTESTED, apart
 from .said import with_gamma
 from .subject import close
@@ -21,6 +22,8 @@ from .subject import close
 
 def gamma_zero_is_cross_entropy(subject, claims):
     other = with_gamma(subject.loss, 0.0)
+    if getattr(getattr(subject.loss, "gamma", None), "requires_grad", False):
+        return RISK, "γ is trained: raising it lowers any loss"
     if other is None:
         return None, "γ cannot be set from outside"
     try:
@@ -392,7 +395,37 @@ def several_labels_count_as_examples(subject, claims):
         return None, "it takes one label only, or no batch of this size"
     labels = "{} × {} labels give".format(*batch[1].shape)
     seen = f"{labels} {_worst(value, flat, ', as examples')}"
+    seen += "; to have them examined, claim the task: multi-label"
     return close(value, flat, subject.rtol) or RISK, seen
+
+
+def label_c_is_the_background(subject, claims):
+    """Of no class, as detectors have it whose classes start at 0."""
+    form, weights = claims.form, isinstance(claims.alpha, tuple)
+    if (
+        not (form and form.name == SIGMOIDS)
+        or weights
+        or subject.form.one_hot
+    ):
+        return None, "asked of a sigmoid for each class"
+    (logits, targets), classes = subject.batch, claims.classes
+    some = np.where(np.arange(len(targets)) % 2, classes, targets)
+    try:
+        seen = subject.ask((logits, some))
+    except Refusal:
+        return None, "it takes no such label"
+    total = replace(claims, reduction="sum")
+    usual = total.ask(subject.batch).value / subject.answer.value.sum()
+    total = replace(total, task="multi-label", form=None)
+    true = total.ask((logits, np.eye(classes + 1)[some][:, :classes]))
+    divisor = true.value / seen.value.sum()
+    if not close(seen.gradient * divisor, true.gradient, 10 * subject.rtol):
+        return RISK, f"label {classes} is no negative of every class"
+    by_all = close(divisor, usual, 10 * subject.rtol)
+    holds = by_all != (claims.reduction == "mean_positive")
+    of = f"of {len(some)} examples {(some < classes).sum()} have a class"
+    told = f"{of}; the sum is divided by {divisor:.4g}"
+    return holds or RISK, told + ": claim mean_positive" * (not by_all)
 
 
 def ignored_targets_leave_no_trace(subject, claims):
@@ -420,8 +453,16 @@ def ignored_targets_leave_no_trace(subject, claims):
     value, alone = seen.value.sum(), kept.value.sum()
     if not close(value, alone, subject.rtol):
         said = f"with them {_worst(value, alone, ', without them')}"
-        counted = close(value * ratio, alone, subject.rtol)
-        return trace, said + ": they are counted in the mean" * counted
+        if close(value * ratio, alone, subject.rtol):
+            return trace, f"{said}: they are counted in the mean"
+        for label in subject.labels.known:
+            logits, targets = some[0], some[1].copy()
+            targets[1::2] = label
+            with suppress(Refusal):
+                trained = subject.ask((logits, targets))
+                if close(trained.gradient, seen.gradient, subject.rtol):
+                    said += f": they are trained as target {label:g}"
+        return trace, said
     slope = np.zeros_like(seen.gradient)
     slope[::2] = kept.gradient
     same, worst = _agree(subject, seen.gradient, slope)
@@ -472,6 +513,7 @@ PROPERTIES = {
     "(N, 1) against (N,) is caught": column_against_vector,
     "images count as their pixels": images_count_as_their_pixels,
     "several labels count as examples": several_labels_count_as_examples,
+    "label C is the background": label_c_is_the_background,
     "ignored targets leave no trace": ignored_targets_leave_no_trace,
     "finite where all are ignored": finite_where_all_are_ignored,
     "its tensors move with the module": tensors_move_with_the_module,

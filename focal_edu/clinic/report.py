@@ -12,6 +12,7 @@ MARKS = {False: "✗", UNTESTED: "?", RISK: "!", True: "✓", None: "–"}
 MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
 STEADY = "same answer twice"
 SLOPE = "hard examples keep their slope"
+GRADIENT = "gradient is the closed form"
 # What fails for reasons of its own, beside any name for the formula, and
 # how the headline says that it does.
 APART = {
@@ -145,8 +146,11 @@ class Report:
     def _verdict(self):
         match self.verdict:
             case "right":
-                held, risks = len(self._holding(True)), len(self.risks)
-                risk = f"; {risks} would fail in another use" if risks else ""
+                held, risks = len(self._holding(True)), self.risks
+                risk = f"; {len(risks)} would fail in another use"
+                if len(risks) < 3:
+                    risk += " (" + ", ".join(map("“{}”".format, risks)) + ")"
+                risk *= bool(risks)
                 formula = self.claims.formula
                 return f"Conforms: {formula}; {held} properties hold{risk}."
             case "right formula":
@@ -165,6 +169,9 @@ class Report:
                 told = f"; {failing} of {of} properties fail"
                 if not failing:
                     told = f", at {self.example or 'random batches'}"
+                if self.failing == (GRADIENT,):
+                    formula = self.claims.formula
+                    told = f": the values are of {formula}, its gradient not"
                 fact = self.profile and self.profile.telling(self.facts)
                 if failing and not fact:
                     told += f": {'; '.join(_told(self._holding(*FAILS)))}"

@@ -50,7 +50,8 @@ def checked(weights, divisor, **claims):
     if weights is not None:
         if said.made("alpha"):
             raise ValueError("weights and alpha must not both be given")
-        if not hasattr(weights, "__len__") or len(weights) != 2:
+        numbers = hasattr(weights, "__len__") and len(weights) == 2
+        if not (numbers and all(isinstance(w, Real) for w in weights)):
             raise ValueError(
                 "weights must be two numbers, of positives and of negatives, "
                 f"got {weights!r}: those of classes are given as alpha"

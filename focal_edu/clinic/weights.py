@@ -31,10 +31,12 @@ def explanations(subject, model, said):
     if unset(alpha):  # a label that costs nothing is no α, unless claimed
         tried = [pair for pair in tried if pair[0] not in (0, 1)]
         tried += [(None, rule) for rule in _rules(subject, model, None)]
+        tried += _guess_in_the_power(model, table)
     else:
         if _kind(alpha) != "weights":
             tried = [pair for pair in tried if _kind(pair[0]) != "weights"]
         of_it = [(alpha, rule) for rule in _rules(subject, model, alpha)]
+        of_it += [(alpha, _in_the_power(model.gamma))]
         tried = of_it + tried
     for value, variant in tried:
         own = expected(subject, pairs, variant, value)[used] * said.scale
@@ -113,6 +115,29 @@ def _guesses(subject, model, table):
     else:
         every = subject.labels.table(size)
         yield tuple(as_written(every).tolist()), None
+
+
+def _in_the_power(gamma):
+    """The name of an α that stands inside the power, as (α (1 − p_t))^γ."""
+    return replace(
+        named("alpha applied twice"),
+        name="alpha inside the power",
+        computes="(α (1 − p_t))^γ: α^γ in place of α",
+        rule=lambda alpha, table: table**gamma,
+    )
+
+
+def _guess_in_the_power(model, table):
+    """The α that two weights suggest, if both were raised to γ."""
+    own = np.abs(table) ** (1 / (model.gamma or 1))
+    if (
+        model.pairs
+        and model.gamma not in (0, 1)
+        and np.allclose(own.sum(0), 1)
+    ):
+        alpha = tuple(as_written(own[1]).tolist())
+        own = alpha[0] if np.ptp(alpha) < 1e-6 else alpha
+        yield own, _in_the_power(model.gamma)
 
 
 def _left_over(subject, model, table, own, variant):

@@ -107,7 +107,7 @@ def background_apart(alpha, table):
 
 @variant(
     "alpha applied twice",
-    "α² in place of α",
+    "α² in place of α; at γ = 2 perhaps as (α (1 − p_t))^γ",
     "the balance asked for is overdone",
     seen="mathiaszinnen/focal_loss_torch#13",
     alpha=WEIGHTED,

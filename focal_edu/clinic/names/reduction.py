@@ -11,6 +11,8 @@ from .variant import (
     variant,
 )
 
+OF_EXAMPLES = "divided by the examples with a positive"
+
 
 @variant(
     "mean over classes too",
@@ -54,6 +56,18 @@ def mean_over_weights(elements, weights, truth, batch, factor):
 )
 def over_positives_and_one(elements, weights, truth, batch, factor):
     return elements.sum() / (truth.positive.sum() + 1)
+
+
+@variant(
+    OF_EXAMPLES,
+    "the sum divided by the number of examples with a positive, or by 1",
+    "the paper's divisor where no example has two positives; with several "
+    "the loss is larger",
+    seen="torchvision 0.29 models/detection/retinanet.py; detectron2",
+    tasks=MANY_ANSWERS,
+)
+def over_positive_examples(elements, weights, truth, batch, factor):
+    return elements.sum() / (batch.targets > 0).any(1).sum().clamp(min=1)
 
 
 @variant(
@@ -156,7 +170,7 @@ SET_BY_THE_BATCH = Variant(
     "weights set by the batch",
     "reduction",
     "weights that each batch's own targets set: how many it has of each "
-    "label (the shares are those of the labels, in their order)",
+    "label (shares of classes in their order, or of positives and negatives)",
     "the same example counts for more or less with its neighbours; no "
     "fixed α does that",
     rule=mean,
