@@ -5,6 +5,7 @@ public repositories call a focal loss and is not quite.
 """
 
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -2194,12 +2195,104 @@ def test_an_alpha_inside_the_power_is_told(task, power):
     assert "as of (0.25 (1 - p_t))^γ" in report.headline, report
 
 
+@pytest.mark.parametrize(
+    ("alpha", "task"), [(0.2, B), (0.2, L), ((0.2, 1.0, 3.0), M)]
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_weights_inside_the_power_are_told_from_other_weights(
+    alpha, task, told
+):
+    def loss(x, y):
+        if task == M:
+            own = x.new_tensor(alpha)[y]
+            return (
+                -((own * (1 - true_log(x, y).exp())) ** 3) * true_log(x, y)
+            ).sum()
+        positive, negative = terms(x, y, 1.5)
+        return (alpha**1.5 * positive + (1 - alpha) ** 1.5 * negative).mean()
+
+    claims = {"task": task, "alpha": alpha}
+    if told:
+        assert examine(loss, **claims).names == ("alpha inside the power",)
+    elif task != M:  # of classes any weights are an α
+        report = examine(loss, task=task)
+        assert report.names == ("alpha inside the power",)
+        assert report.claims.alpha == alpha
+    assert (
+        "alpha applied twice"
+        in examine(
+            lambda x, y: weighted(0.04, 0.64)(x, y), task=B, alpha=0.2
+        ).names
+    )
+
+
 def test_the_background_of_detectors_is_a_form_unless_a_softmax_is_claimed():
     loss = partial(after_the_background, alpha=0.5)
     report = examine(loss, gamma=2)
     assert report.conforms and "class 0 the background" in report.headline
     name = "one against rest, class 0 the background"
     assert name in examine(loss, gamma=2, task=M, alpha=None).names
+
+
+def of_anchors(x, y):
+    """RetinaNet: over the anchors that have an object."""
+    return sum(terms(x, y)).sum() / y.any(1).sum().clamp(min=1)
+
+
+@pytest.mark.parametrize("claims", [{}, {"reduction": "mean_positive"}])
+def test_positives_may_be_counted_by_the_example(claims):
+    report = examine(of_anchors, task=L, gamma=2, **claims)
+    name = "divided by the examples with a positive"
+    assert report.conforms == bool(claims), report
+    assert name in f"{report.claims}" or report.names == (name,)
+
+
+def of_labels_to_c(z, t, empty=False, divide=True):
+    """Class indices as detectors have them, C the background."""
+    y = F.one_hot(t, z.shape[1] + 1)[:, :-1].to(z)
+    each = sum(terms(z, y)).sum(1)
+    each = each * (t < z.shape[1]) if empty else each
+    return each.sum() / ((t < z.shape[1]).sum().clamp(min=1) if divide else 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "reduction", "risk"),
+    [
+        ({}, "mean_positive", ""),
+        ({}, "mean", "of 7 examples 4 have a class; the sum is divided by 4"),
+        ({"divide": False}, "sum", ""),
+        ({"empty": True}, "mean_positive", "label 3 is no negative of every"),
+    ],
+)
+def test_label_c_may_be_the_background(how, reduction, risk):
+    loss = partial(of_labels_to_c, **how)
+    report = examine(loss, gamma=2, alpha=0.5, scale=2, reduction=reduction)
+    name = "label C is the background"
+    assert report.conforms, report
+    assert (name in report.risks) == bool(risk) and risk in f"{report}"
+    assert "–" not in f"{report}".partition(name)[0].splitlines()[-1]
+
+
+def test_a_target_that_raises_another_logit_says_which():
+    report = examine(lambda z, t: of_classes(z, (t + 1) % 3).mean(), task=M)
+    raised = "1 for target 0, 2 for target 1, 0 for target 2"
+    assert f"the logit that is raised: {raised}." in report.headline
+
+
+def test_an_average_may_be_divided_twice():
+    report = examine(lambda x, y: sum(terms(x, y)).mean() / len(x), task=B)
+    assert report.names == ("another divisor",)
+    assert "by the number of targets twice" in report.headline
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_what_ignored_targets_are_trained_as_is_told(label):
+    def loss(z, t):
+        return of_classes(z, t.where(t >= 0, label)).mean()
+
+    report = examine(loss, task=M, gamma=2, alpha=None, ignore_index=-1)
+    told = f"without them [^)]*: they are trained as target {label}"
+    assert re.search(told, report.headline), report
 
 
 # Weights that each batch sets; what an examination may cost -----------------
@@ -2243,6 +2336,10 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
     assert report.claims.gamma == (1.5 if loss is by_share else 2)
     assert "by 0," not in f"{report}"
     assert "slope" not in report.headline
+    own = "each label's sum over its own number" in report.headline
+    assert own == (loss in (by_count, by_means))
+    if loss is by_share:  # that of negatives, on positives
+        assert "(0.5714, 0.4286) for [3, 4] of each" in report.headline
 
 
 @pytest.mark.parametrize(

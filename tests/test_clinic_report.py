@@ -27,6 +27,20 @@ def by_softplus(x, y, gamma=2.0):
     return ce * (-gamma * F.softplus(x * (2 * y - 1))).exp()
 
 
+def by_softplus_of(gamma):
+    """A module with this γ."""
+
+    class Focal(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gamma = gamma
+
+        def forward(self, x, y):
+            return by_softplus(x, y, self.gamma).mean()
+
+    return Focal()
+
+
 # Losses with bad manners
 
 
@@ -152,6 +166,7 @@ def test_what_a_loss_prints_and_warns_stays_out_of_sight(capsys, recwarn):
         ({"alpha": 1.5}, "alpha must lie in"),
         ({"alpha": "balanced"}, "alpha must"),
         ({"task": "binary", "alpha": (0.2, 0.8)}, "None or one number"),
+        ({"weights": ((1, 2), 1)}, "weights must be two numbers"),
         ({"takes": "guess"}, "takes must be one of"),
         ({"scale": "guess"}, "scale must be a number"),
         ({"seed": "guess"}, "seed must be an integer"),
@@ -394,7 +409,7 @@ def doubled(x, y):
         (doubled, "2 to p_t = 0.5, after a step 2 to", "0.5, 2 to"),
         (
             lambda x, y: by_softplus(x, y).clamp(max=2).mean(),
-            "1 of 24 properties fail: hard examples lose their slope (none",
+            "1 of 25 properties fail: hard examples lose their slope (none",
             "fail.",
         ),
     ],
@@ -421,7 +436,7 @@ def test_every_property_can_fail():
         seen |= set(examine(build(variant, **how), **how).failing)
     rest = {"inputs are untouched", "half precision works"}
     rest |= {"(N, 1) against (N,) is caught", "images count as their pixels"}
-    rest |= {"several labels count as examples"}
+    rest |= {"several labels count as examples", "label C is the background"}
     rest |= {"ignored targets leave no trace"}
     rest |= {"finite where all are ignored"}
     rest |= {"its tensors move with the module"}
@@ -451,6 +466,15 @@ def test_gamma_that_is_not_used_is_a_risk():
     report = examine(loss)
     assert report.conforms, report
     assert "γ = 0 gives cross entropy" in report.risks
+
+
+def test_gamma_that_is_trained_is_a_risk():
+    loss = by_softplus_of(torch.nn.Parameter(torch.tensor(2.0)))
+    report = examine(loss, task="binary", gamma=2, alpha=None)
+    assert report.conforms and "γ is trained" in f"{report}"
+    assert "in another use (“γ = 0 gives cross entropy”)" in report.headline
+    kept = by_softplus_of(torch.tensor(2.0))
+    assert not examine(kept, task="binary", gamma=2, alpha=None).risks
 
 
 def test_gamma_that_must_be_a_tensor_cannot_be_set():
@@ -546,11 +570,11 @@ def test_an_unknown_deviation_says_first_what_fails():
         gamma=2,
         alpha=None,
     )
-    failing = f"Unknown deviation; {len(report.failing)} of "
-    assert "gradient is the closed form" in report.failing
-    assert report.headline.startswith(failing)
+    assert report.failing[0] == "gradient is the closed form"
+    told = "Unknown deviation: the values are of the focal loss, its gradient"
+    assert report.headline.startswith(told)
     own = "Measured: gradient and its own value's derivative: apart by "
-    assert own in report.headline and len(report.headline) < 140
+    assert own in report.headline and len(report.headline) < 170
 
 
 def test_a_gradient_may_be_that_of_the_sum_beside_the_mean_as_a_value():

@@ -169,7 +169,7 @@ class Report:
                 told = f"; {failing} of {of} properties fail"
                 if not failing:
                     told = f", at {self.example or 'random batches'}"
-                if self.failing == (GRADIENT,):
+                if {GRADIENT} <= {*self.failing} <= {GRADIENT, SLOPE}:
                     formula = self.claims.formula
                     told = f": the values are of {formula}, its gradient not"
                 fact = self.profile and self.profile.telling(self.facts)
