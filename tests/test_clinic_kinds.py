@@ -961,6 +961,11 @@ def binary_logarithm(x, y):
     return -((1 - p_t) ** 2 * torch.log2(p_t)).mean()
 
 
+def of_a_sigmoid_s(x, y):
+    """PyTorch's cross entropy of probabilities, as PyTorch has no other."""
+    return by_torch(x.sigmoid(), y)
+
+
 @pytest.mark.parametrize(
     ("loss", "task", "names"),
     [
@@ -980,6 +985,8 @@ def binary_logarithm(x, y):
         (without_background, M, set()),
         (colder, M, {"a temperature inside"}),
         (binary_logarithm, B, {"scaled by 1.443"}),
+        (of_a_sigmoid_s, B, {"binary_cross_entropy of a sigmoid"}),
+        (of_a_sigmoid_s, L, {"binary_cross_entropy of a sigmoid"}),
     ],
 )
 def test_what_public_repositories_have_is_named(loss, task, names):

@@ -45,8 +45,9 @@ def far_out(explanation):
         made = replace(model, **extra)
         if all(_agree(made, subject, *case) for case in cases):
             more = extra.values()
-            if explanation.claims.probabilities:  # it is we who round
-                more = [v for v in more if v.numbers.get("eps", 0) > UNIT]
+            if subject.form.probabilities:  # it is we who round
+                least = UNIT if explanation.claims.probabilities else 0
+                more = [v for v in more if v.numbers.get("eps", 0) > least]
             names = (*explanation.names, *map(with_detail, more))
             return replace(explanation, model=made, names=names)
     return explanation

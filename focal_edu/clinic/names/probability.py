@@ -86,8 +86,26 @@ def clipped_in_the_log(batch, eps=1e-3):
 
 
 @variant(
+    "binary_cross_entropy of a sigmoid",
+    "PyTorch's log p and log(1 − p) of a rounded p, held at −100",
+    "the gradient fades where p_t is below 1e-12, and in float32 a negative "
+    "with a logit above 17 has none; the form of logits has all of it",
+    seen="torch.nn.functional.binary_cross_entropy",
+    tasks=ELEMENTWISE,
+    match=EXTREME,
+)
+def by_pytorch(batch):
+    ce = F.binary_cross_entropy(
+        batch.logits.sigmoid(),
+        batch.targets.to(batch.logits),
+        reduction="none",
+    )
+    return stable(batch)._replace(log_p=-ce)
+
+
+@variant(
     "p clipped, not p_t",
-    "p clamped to [ε, 1 − ε], where 1 − ε is rounded",
+    "p itself clamped to [ε, 1 − ε], in floats whose 1 − ε is rounded",
     "positives with p below ε have no gradient; for ε below 6e-8, "
     "1 − ε is 1 in float32, and negatives have an infinite loss",
     tasks=ELEMENTWISE,
