@@ -377,7 +377,28 @@ def test_relatives_are_named(loss, names):
     assert set(report.names) == names, report
 
 
-@pytest.mark.parametrize("loss", [dice, squared_error])
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        (dice, "a Dice-like term alone"),
+        (squared_error, "squared error alone"),
+    ],
+)
+def test_another_loss_alone_is_called_by_its_name(loss, name):
+    report = examine(loss, task="binary", gamma=2, alpha=None)
+    assert report.names == (name,), report
+    assert "the focal loss and" not in f"{report}" and report.effect
+
+
+def cubed(x, y):
+    return ((x.sigmoid() - y).abs() ** 3).mean()
+
+
+def hinge(x, y):
+    return torch.relu(1 - x * (2 * y - 1)).mean()
+
+
+@pytest.mark.parametrize("loss", [cubed, hinge])
 @pytest.mark.parametrize("seed", range(2))
 def test_what_has_no_name_is_described_and_not_guessed_at(loss, seed):
     report = examine(loss, task="binary", gamma=2, alpha=None, seed=seed)

@@ -1703,7 +1703,7 @@ def with_entropies(x, y):
         (
             lambda x, y: one_less_dice(x.sigmoid(), y),
             B,
-            "a Dice-like term added (beside no focal loss)",
+            "a Dice-like term alone",
         ),
         (less_entropy, M, "an entropy term added (to γ = 2)"),
         (with_entropies, B, "an entropy term added (to γ = 2)"),

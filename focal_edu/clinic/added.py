@@ -10,7 +10,7 @@ from ..gradients import gradient_ratio
 from .averages import with_gamma
 from .calls import Refusal, value_of
 from .model import Model, in_words
-from .names.added import TERMS
+from .names.added import AND, TERMS
 
 CLOSE = 1e-5
 MOST = 20  # classes: there are three times as many sums
@@ -58,9 +58,9 @@ def added(subject):
         weights, more = np.split(np.abs(found), [len(own)])
         needed = more.max() > CLOSE * weights.max()
         if needed and np.abs(off(slopes, model)).max() < CLOSE:
-            alone = weights.max() < CLOSE * more.max()
+            if weights.max() < CLOSE * more.max():
+                return model.gamma, _alone(term)
             told = _beside(model.gamma, weights / weights.sum(), subject.task)
-            told = "beside no focal loss" if alone else told
             return model.gamma, replace(term, detail=told)
     return None
 
@@ -72,6 +72,12 @@ def _gradient(subject, *batch):
     leaf, images = subject.form.as_images(*batch, 1)
     value = value_of(subject.copy(), *images).sum()
     return torch.autograd.grad(value, leaf)[0].double().numpy()
+
+
+def _alone(term):
+    """The name of the term where there is no focal loss."""
+    name = term.name.replace("added", "alone")
+    return replace(term, name=name, computes=term.computes.removeprefix(AND))
 
 
 def _beside(gamma, weights, task):

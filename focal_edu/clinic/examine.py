@@ -140,7 +140,8 @@ def _report(whole, said):
         TWO_LOGITS: said.task == "binary" != claims.task,
         COARSE: not subject.can_be_told and subject.in_steps,
     }
-    right, unknown = verdict == "right", verdict == "unknown"
+    right = verdict == "right"
+    told = found.model is None and not right
     return Report(
         verdict,
         claims=claims,
@@ -149,7 +150,7 @@ def _report(whole, said):
         explained=_explained(found),
         findings=findings,
         example=None if right else smallest_example(subject, claims),
-        effect=measured_effect(subject, claims, shape) if unknown else "",
+        effect=measured_effect(subject, claims, shape) if told else "",
         trouble=tuple(note for note, holds in notes.items() if holds),
         title=title,
         facts=tuple(measurements(found, shape)),

@@ -129,15 +129,14 @@ def _in_the_power(gamma):
 
 def _guess_in_the_power(model, table):
     """The α that two weights suggest, if both were raised to γ."""
-    own = np.abs(table) ** (1 / (model.gamma or 1))
-    if (
-        model.pairs
-        and model.gamma not in (0, 1)
-        and np.allclose(own.sum(0), 1)
-    ):
+    gamma = model.gamma
+    if not model.pairs or gamma in (0, 1) or np.ptp(table) < 1e-6:
+        return
+    own = np.abs(table) ** (1 / gamma)
+    if np.allclose(own.sum(0), 1):
         alpha = tuple(as_written(own[1]).tolist())
-        own = alpha[0] if np.ptp(alpha) < 1e-6 else alpha
-        yield own, _in_the_power(model.gamma)
+        alpha = alpha[0] if np.ptp(alpha) < 1e-6 else alpha
+        yield alpha, _in_the_power(gamma)
 
 
 def _left_over(subject, model, table, own, variant):

@@ -23,34 +23,35 @@ def squared_logits(p, y, x):
     return (x**2,)
 
 
+AND = "the focal loss and "
 _TOLD = {
     squared_error: (
         "squared error added",
-        "the focal loss and a multiple of Σ (p − y)²",
+        "a multiple of Σ (p − y)²",
         "its gradient fades on hopeless examples, and outlasts focal loss's "
         "on easy ones",
     ),
     overlap: (
         "a Dice-like term added",
-        "the focal loss and a function of Σ p y, Σ p and Σ p² over the "
-        "batch, as Dice, Tversky and Jaccard losses are",
+        "a function of Σ p y, Σ p and Σ p² over the batch, as Dice, Tversky "
+        "and Jaccard losses are",
         "examples move each other's gradients; on easy ones, where focusing "
         "leaves little, the term decides",
         "MONAI, DiceFocalLoss",
     ),
     entropy: (
         "an entropy term added",
-        "the focal loss and a multiple of Σ p log p",
+        "a multiple of Σ p log p",
         "outputs are drawn to certainty, or away from it, whatever the label",
         "Pereyra et al. 2017, arXiv:1701.06548",
     ),
     squared_logits: (
         "squared logits added",
-        "the focal loss and a multiple of Σ x²",
+        "a multiple of Σ x²",
         "logits are drawn to 0, on easy examples more than out from it",
     ),
 }
 TERMS = tuple(
-    Variant(name, "added", *told, rule=rule)
-    for rule, (name, *told) in _TOLD.items()
+    Variant(name, "added", AND + computes, *told, rule=rule)
+    for rule, (name, computes, *told) in _TOLD.items()
 )
