@@ -29,7 +29,7 @@ def added(subject):
     logits, targets = labels.at_margins(x_t, rng)
     try:
         seen = _gradient(subject, logits, targets).ravel()
-    except Refusal:
+    except (Refusal, RuntimeError):  # as of an image's backward pass
         return None
     x = torch.tensor(logits, requires_grad=True)
     p = x.softmax(1) if subject.task == "multi-class" else x.sigmoid()

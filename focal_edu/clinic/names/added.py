@@ -48,7 +48,7 @@ _TOLD = {
     squared_logits: (
         "squared logits added",
         "a multiple of Σ x²",
-        "logits are drawn to 0, on easy examples more than out from it",
+        "logits are drawn to 0, and on easy examples nothing pulls back",
     ),
 }
 TERMS = tuple(
