@@ -1707,6 +1707,7 @@ def with_entropies(x, y):
         ),
         (less_entropy, M, "an entropy term added (to γ = 2)"),
         (with_entropies, B, "an entropy term added (to γ = 2)"),
+        (with_entropies, L, "an entropy term added (to γ = 2)"),
         (
             lambda z, t: of_classes(z, t).mean() + 0.01 * (z**2).mean(),
             M,

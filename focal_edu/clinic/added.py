@@ -48,10 +48,10 @@ def added(subject):
         return (found @ parts - seen) / np.abs(seen).max()
 
     for term in TERMS:
-        sums = [part.sum(0).ravel() for part in term.rule(p, y, x)]
+        sums = torch.cat([sum_.ravel() for sum_ in term.rule(p, y, x)])
         slopes = [
             torch.autograd.grad(one, x, retain_graph=True)[0].numpy()
-            for one in torch.cat(sums)
+            for one in sums
         ]
         model = with_gamma(subject, Model(), partial(off, slopes))
         _, found = fitted(slopes, model)

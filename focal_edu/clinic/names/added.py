@@ -1,26 +1,25 @@
 """What may be added to a focal loss: any function of some sums over a batch.
 
-A rule returns what is summed, for each output apart, of its p, y and logits.
+A rule returns those sums, some of them one for each output.
 """
 
 from .variant import Variant
 
 
 def squared_error(p, y, x):
-    return ((p - y) ** 2,)
+    return (((p - y) ** 2).sum(),)
 
 
 def overlap(p, y, x):
-    return p * y, p, p**2
+    return (p * y).sum(0), p.sum(0), (p**2).sum(0)
 
 
 def entropy(p, y, x):
-    rest = (1 - p) * (1 - p).log() if y.ndim == 1 else 0
-    return (p * p.log() + rest,)
+    return (p * p.log()).sum(), ((1 - p) * (1 - p).log()).sum()
 
 
 def squared_logits(p, y, x):
-    return (x**2,)
+    return ((x**2).sum(),)
 
 
 AND = "the focal loss and "
@@ -41,7 +40,7 @@ _TOLD = {
     ),
     entropy: (
         "an entropy term added",
-        "a multiple of Σ p log p",
+        "multiples of Σ p log p, and of Σ (1 − p) log (1 − p) of sigmoids",
         "outputs are drawn to certainty, or away from it, whatever the label",
         "Pereyra et al. 2017, arXiv:1701.06548",
     ),
