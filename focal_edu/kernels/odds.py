@@ -17,8 +17,12 @@ import torch
 
 from .formulas import Truth
 
-NEAR = 16.0
-"""How far from 0 unshifted logits lose no digits of the smallest slopes."""
+NEAR = 40.0
+"""How far from 0 are logits whose odds single precision holds unshifted."""
+
+LOW = 8.0
+"""How far below 0 an unshifted example may be as a whole: farther down the
+smallest of its slopes lose their digits."""
 
 PRODUCT = 2**18
 """Multiplications that a product of matrices does on one thread."""
@@ -88,7 +92,10 @@ def softmax(z, t, weight, ignored, gamma, slope, out=None, shift=False):
     total = _sums(e, at)
     if shift:
         total += _tiny(total)
-    elif not _within(total, math.exp(-NEAR), math.exp(NEAR)):
+    elif not (
+        _within(total, math.exp(-NEAR), math.exp(NEAR))
+        and _within(total + own, math.exp(-LOW), math.inf)
+    ):
         return softmax(z, t, weight, None, gamma, slope, out, shift=True)
     truth = _truth(total / own, gamma, weight)
     losses = truth.factor * truth.ce
