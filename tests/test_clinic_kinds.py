@@ -1709,14 +1709,21 @@ def with_entropies(x, y):
         (with_entropies, B, "an entropy term added (to γ = 2)"),
         (with_entropies, L, "an entropy term added (to γ = 2)"),
         (
-            lambda z, t: of_classes(z, t).mean() + 0.01 * (z**2).mean(),
+            lambda z, t: of_classes(z, t).sum() + 0.01 * (z**2).sum(),
             M,
-            "squared logits added (to γ = 2)",
+            "squared logits added (0.01 times, to γ = 2)",
+        ),
+        (
+            lambda x, y: (
+                weighted(0.5, 1.5)(x, y) + 0.2 * F.l1_loss(x.sigmoid(), y)
+            ),
+            L,
+            "absolute error added (0.1 times, to γ = 2, weights 0.25 for pos",
         ),
         (
             lambda x, y: (sum(terms(x, y)) + (x.sigmoid() - y) ** 2).mean(),
             B,
-            "squared error added (to γ = 2)",
+            "squared error added (1 times, to γ = 2)",
         ),
     ],
 )
@@ -1732,6 +1739,21 @@ def test_what_is_added_to_a_focal_loss_is_told_from_its_gradients(
 def test_what_is_added_to_another_focal_loss_than_claimed():
     report = examine(with_dice, task=B, gamma=1)
     assert report.names == ("a Dice-like term added", "gamma is 2")
+    report = examine(lambda x, y: one_less_dice(x.sigmoid(), y), gamma=1)
+    assert report.names == ("a Dice-like term alone",)
+
+
+def test_a_slope_may_be_too_large_far_out():
+    report = examine(lambda x, y: (sum(terms(x, y)) + 0.01 * x**2).mean())
+    assert "hard examples gain slope" in report.headline
+
+
+def test_a_logarithm_that_is_forgotten_raises_no_other_logit():
+    def loss(z, t):
+        p = true_log(z, t).exp()
+        return -((1 - p) ** 2 * p).mean()
+
+    assert "the logit that is raised" not in f"{examine(loss, task=M)}"
 
 
 def harmonised(x, y):
@@ -2299,7 +2321,7 @@ def test_what_ignored_targets_are_trained_as_is_told(label):
         return of_classes(z, t.where(t >= 0, label)).mean()
 
     report = examine(loss, task=M, gamma=2, alpha=None, ignore_index=-1)
-    told = f"without them [^)]*: they are trained as target {label}"
+    told = f"without them [^)]*: trained as target {label}[)]"
     assert re.search(told, report.headline), report
 
 
@@ -2355,7 +2377,7 @@ def test_weights_that_the_batch_sets_are_called_so(loss, task, told):
     [
         (capped, B, 2000),
         (harmonised, B, 800),  # examples mix: a change, of two at most
-        (unsure, M, 2000),
+        (unsure, M, 2100),
         (by_class, M, 2000),
     ],
 )

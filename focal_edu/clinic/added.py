@@ -10,14 +10,15 @@ from ..gradients import gradient_ratio
 from .averages import with_gamma
 from .calls import Refusal, value_of
 from .model import Model, in_words
-from .names.added import AND, TERMS
+from .names.added import AND, TERMS, overlap
 
 CLOSE = 1e-5
 MOST = 20  # classes: there are three times as many sums
+STARTS = 0.1, 0.5, 1.0, 2.0, 3.0, 5.0  # of γ
 
 
 def added(subject):
-    """Return a γ, and the term that is added to its focal loss; or None.
+    """Return a γ, None of no focal loss, and what is added to it; or None.
 
     The gradient is that of cross entropy, p − y, times the ratio that γ gives
     and a weight by label, plus multiples of the slopes of the term's sums.
@@ -25,7 +26,7 @@ def added(subject):
     labels, rng = subject.labels, subject.rng
     if labels.classes > MOST:
         return None
-    x_t = rng.uniform(-3, 3, max(24, 4 * len(labels.known)))
+    x_t = rng.uniform(-3, 3, max(25, 2 * len(labels.known)))
     logits, targets = labels.at_margins(x_t, rng)
     try:
         seen = _gradient(subject, logits, targets).ravel()
@@ -47,20 +48,28 @@ def added(subject):
         parts, found = fitted(slopes, model)
         return (found @ parts - seen) / np.abs(seen).max()
 
-    for term in TERMS:
+    mixed = subject.mixes or subject.form.map
+    for term in TERMS if mixed else [t for t in TERMS if t.rule != overlap]:
         sums = torch.cat([sum_.ravel() for sum_ in term.rule(p, y, x)])
         slopes = [
             torch.autograd.grad(one, x, retain_graph=True)[0].numpy()
             for one in sums
         ]
-        model = with_gamma(subject, Model(), partial(off, slopes))
+        gap = partial(off, slopes)
+        drafts = [Model(gamma=start) for start in STARTS]
+        *_, start = min((np.abs(gap(m)).sum(), m.gamma) for m in drafts)
+        model = with_gamma(subject, Model(), gap, start)
         _, found = fitted(slopes, model)
         weights, more = np.split(np.abs(found), [len(own)])
         needed = more.max() > CLOSE * weights.max()
-        if needed and np.abs(off(slopes, model)).max() < CLOSE:
+        if needed and np.abs(gap(model)).max() < CLOSE:
             if weights.max() < CLOSE * more.max():
-                return model.gamma, _alone(term)
+                return None, _alone(term)
             told = _beside(model.gamma, weights / weights.sum(), subject.task)
+            if len(more) == 1:
+                even = np.ptp(weights) < CLOSE * weights.max()
+                whole = weights.max() if even else weights.sum()
+                told = f"{found[-1] / whole:.3g} times, {told}"
             return model.gamma, replace(term, detail=told)
     return None
 

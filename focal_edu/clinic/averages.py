@@ -55,13 +55,13 @@ def _fits_of_a_batch(subject):
                 yield replace(found, table=as_written(table * many))
 
 
-def with_gamma(subject, model, gap):
+def with_gamma(subject, model, gap, start=2.0):
     """The model with the γ that leaves no gap, as it was probably written."""
 
     def off(gamma):
         return gap(replace(model, gamma=abs(float(gamma[0]))))
 
-    found = leastsq(off, [2.0], full_output=True, maxfev=30)[0]
+    found = leastsq(off, [start], full_output=True, maxfev=30)[0]
     gamma = round(abs(float(found[0])), 2)
     if np.abs(off([gamma])).max() >= 10 * subject.rtol:
         gamma = abs(float(found[0]))

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import inspect
 import io
+import math
 import re
 import textwrap
 import traceback
@@ -75,11 +76,12 @@ class Form:
     def as_images(self, logits, targets, many):
         """Return the logits as a leaf, and all examples as pixels of images.
 
-        Of two rows each, if they have several axes.
+        Square ones where that many pixels make a square.
         """
         axes = self.map or (-1, -1)
         leaf, given = replace(self, map=()).inputs(logits, targets)
-        size = *(many, 2, 1)[: len(axes)], -1
+        side = math.isqrt(len(logits) // many)
+        size = *(many, side, 1)[: len(axes)], -1
         images = [one.reshape(*size, *one.shape[1:]) for one in given]
         if axes[0] == -1:  # classes, to axis 1
             images = [

@@ -101,9 +101,9 @@ def explain(loss, groups, said):
 def _beside(subject, gamma, term, known):
     """The explanation of a focal loss to which a term is added."""
     names = (term,)
-    if unset(known.gamma):
+    if gamma is not None and unset(known.gamma):
         known = replace(known, gamma=gamma)
-    elif not np.isclose(gamma, known.gamma):
+    elif gamma is not None and not np.isclose(gamma, known.gamma):
         names += (weights.claim("gamma", gamma, known.gamma),)
     return Explanation(subject, None, _claims(subject, known), names, False)
 

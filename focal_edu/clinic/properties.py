@@ -6,6 +6,7 @@ claimed; `RISK`: it fails only in a use that was not claimed) and a few words
 on what was seen.
 """
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ import torch
 
 from .calls import Refusal, in_one_line, value_of
 from .claims import SIGMOIDS
-from .report import RISK, UNTESTED, apart
+from .report import MORE, RISK, UNTESTED, apart
 from .said import with_gamma
 from .subject import close
 
@@ -152,7 +153,7 @@ def hard_examples_keep_their_slope(subject, claims):
         if np.isfinite(single):
             left, where = single / near, f"{where} in float32"
     holds = bool(0.9 < left < 1.1) or claims.broken_far_out
-    of = "of it left" if left < 1 else "times as much"
+    of = "of it left" if left < 1 else MORE
     return holds, f"{left:.2g} {of} {where}"
 
 
@@ -356,8 +357,10 @@ def images_count_as_their_pixels(subject, claims):
     form = subject.form
     if subject.task == "multi-label" and not form.map:
         return None, "asked of losses of one label, in batches of examples"
-    many = 4 * (claims.classes + 1)
-    batch = subject.labels.usual(subject.rng, many)
+    side = math.isqrt(2 * claims.classes) + 1
+    logits, targets = subject.labels.usual(subject.rng, 2 * side**2)
+    order = np.argsort(-targets.reshape(len(targets), -1)[:, 0])
+    batch = logits[order], targets[order]  # all positives in the first image
     leaf, images = form.as_images(*batch, 2)
     try:
         flat = subject.ask(batch)
@@ -370,9 +373,9 @@ def images_count_as_their_pixels(subject, claims):
     if close(value.item(), whole, subject.rtol):
         return True, seen
     each, alone = (_of_length_1(s) for s in (slope, flat.gradient))
-    if form.map and not close(each, alone, 1e-4):  # not in size alone
-        return False, f"{seen}: pixels are mixed up"
-    return RISK, seen
+    mixed = not close(each, alone, 1e-4)  # not in size alone
+    seen += ": pixels are mixed up" * mixed
+    return (False if form.map and mixed else RISK), seen
 
 
 def _of_length_1(slope):
@@ -461,7 +464,7 @@ def ignored_targets_leave_no_trace(subject, claims):
             with suppress(Refusal):
                 trained = subject.ask((logits, targets))
                 if close(trained.gradient, seen.gradient, subject.rtol):
-                    said += f": they are trained as target {label:g}"
+                    return trace, f"{said}: trained as target {label:g}"
         return trace, said
     slope = np.zeros_like(seen.gradient)
     slope[::2] = kept.gradient

@@ -13,6 +13,7 @@ MINUS = re.compile(r"\[[^]]*\]|(?<![\w.])-(?=\d|inf)")
 STEADY = "same answer twice"
 SLOPE = "hard examples keep their slope"
 GRADIENT = "gradient is the closed form"
+MORE = "times as much"
 # What fails for reasons of its own, beside any name for the formula, and
 # how the headline says that it does.
 APART = {
@@ -62,6 +63,8 @@ class Finding:
         """How it fails, in the words of the headline."""
         if self.holds == UNTESTED:
             return f"{UNTESTED}: {self.name}"
+        if self.name == SLOPE and MORE in self.seen:
+            return "hard examples gain slope"
         return APART.get(self.name, f"“{self.name}” fails")
 
 

@@ -10,6 +10,10 @@ def squared_error(p, y, x):
     return (((p - y) ** 2).sum(),)
 
 
+def absolute_error(p, y, x):
+    return ((p - y).abs().sum(),)
+
+
 def overlap(p, y, x):
     return (p * y).sum(0), p.sum(0), (p**2).sum(0)
 
@@ -27,6 +31,12 @@ _TOLD = {
     squared_error: (
         "squared error added",
         "a multiple of Σ (p − y)²",
+        "its gradient fades on hopeless examples, and outlasts focal loss's "
+        "on easy ones",
+    ),
+    absolute_error: (
+        "absolute error added",
+        "a multiple of Σ |p − y|",
         "its gradient fades on hopeless examples, and outlasts focal loss's "
         "on easy ones",
     ),

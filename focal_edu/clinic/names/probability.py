@@ -161,6 +161,26 @@ def twice(batch):
 
 
 @variant(
+    "squashed twice in the cross entropy",
+    "cross entropy of σ(σ(x)), or softmax(softmax(z)), the factor of p_t",
+    "right answers keep a cross entropy, and wrong ones get little of it",
+    match=ALONE,
+)
+def twice_in_the_entropy(batch):
+    return stable(batch)._replace(log_p=twice(batch).log_p)
+
+
+@variant(
+    "squashed twice in the factor",
+    "the factor of σ(σ(x)), or softmax(softmax(z)), the cross entropy of z",
+    "the factor hardly varies: next to nothing is focused",
+    match=ALONE,
+)
+def twice_in_the_factor(batch):
+    return stable(batch)._replace(log_q=twice(batch).log_q)
+
+
+@variant(
     "squashed twice: sigmoid, then softmax",
     "softmax(σ(z)): probabilities taken for logits",
     "p_t stays between 1 / (1 + (C − 1) e) and e / (e + C − 1)",
