@@ -2277,12 +2277,15 @@ def test_positives_may_be_counted_by_the_example(claims):
     assert name in f"{report.claims}" or report.names == (name,)
 
 
-def of_labels_to_c(z, t, empty=False, divide=True):
+def of_labels_to_c(z, t, empty=False, over="few"):
     """Class indices as detectors have them, C the background."""
     y = F.one_hot(t, z.shape[1] + 1)[:, :-1].to(z)
     each = sum(terms(z, y)).sum(1)
     each = each * (t < z.shape[1]) if empty else each
-    return each.sum() / ((t < z.shape[1]).sum().clamp(min=1) if divide else 1)
+    return (
+        each.sum()
+        / {"few": (t < z.shape[1]).sum(), "all": len(t), "": 1}[over]
+    )
 
 
 @pytest.mark.parametrize(
@@ -2290,7 +2293,9 @@ def of_labels_to_c(z, t, empty=False, divide=True):
     [
         ({}, "mean_positive", ""),
         ({}, "mean", "of 7 examples 4 have a class; the sum is divided by 4"),
-        ({"divide": False}, "sum", ""),
+        ({"over": ""}, "sum", ""),
+        ({"over": "all"}, "mean", ""),
+        ({"over": "all"}, "mean_positive", "the sum is divided by 7"),
         ({"empty": True}, "mean_positive", "label 3 is no negative of every"),
     ],
 )
