@@ -1748,12 +1748,15 @@ def test_a_slope_may_be_too_large_far_out():
     assert "hard examples gain slope" in report.headline
 
 
-def test_a_logarithm_that_is_forgotten_raises_no_other_logit():
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_logarithm_that_is_forgotten_raises_no_other_logit(power):
     def loss(z, t):
         p = true_log(z, t).exp()
-        return -((1 - p) ** 2 * p).mean()
+        return -((1 - p) ** 2 * p**power).mean()
 
-    assert "the logit that is raised" not in f"{examine(loss, task=M)}"
+    report = examine(loss, task=M)
+    assert report.names == (("log forgotten",) if power == 1 else ()), report
+    assert "the logit that is raised" not in f"{report}"
 
 
 def harmonised(x, y):

@@ -150,6 +150,18 @@ def shifted(batch, eps=1e-4):
 
 
 @variant(
+    "log forgotten",
+    "−(1 − p_t)^γ p_t: p_t where its logarithm should stand",
+    "the loss is lowest at p_t = 1 / (1 + γ): right answers are pushed back",
+    seen="torch.nn.functional.nll_loss, given probabilities",
+    match=ALONE,
+)
+def without_log(batch):
+    right = stable(batch)
+    return right._replace(log_p=right.log_p.exp())
+
+
+@variant(
     "squashed twice",
     "σ(σ(x)), or softmax(softmax(z)): probabilities taken for logits",
     "p_t can never leave a narrow band (0.27 to 0.73 for a sigmoid), "
