@@ -5,6 +5,7 @@ other numbers are searched for, by least squares.
 """
 
 import math
+import re
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from itertools import product
@@ -28,6 +29,7 @@ OTHER_STARTS = {  # of numbers that a search does not lead to from anywhere
     "prior": (-4.0, -2.0, 2.0, 4.0),
     "scale": (-1.0,),
 }
+OF_LOGITS = re.compile("squashed|log forgotten")
 INSIDE = named("weights inside p_t")
 SMOOTHED = named("label smoothing, p_t read back")
 ENTROPY = named("cross entropy for p_t")
@@ -43,12 +45,13 @@ def fits(subject):
     yield found
     if any(model.order is None for model in found):
         return
-    by_us = "squashed" if subject.form.probabilities else "?"
+    squashed = subject.form.probabilities  # by us, who may take the log, too
     probabilities, factors = (
         [
             variant
             for variant in variants_of(part, data.task)
-            if variant.match in (FITTED, ALONE) and by_us not in variant.name
+            if variant.match in (FITTED, ALONE)
+            and not (squashed and OF_LOGITS.match(variant.name))
         ]
         for part in ("probability", "factor")
     )
