@@ -65,7 +65,7 @@ def added(subject):
         if needed and np.abs(gap(model)).max() < CLOSE:
             if weights.max() < CLOSE * more.max():
                 return None, _alone(term)
-            told = _beside(model.gamma, weights / weights.sum(), subject.task)
+            told = _base(model.gamma, weights / weights.sum(), subject.task)
             if len(more) == 1:
                 even = np.ptp(weights) < CLOSE * weights.max()
                 whole = weights.max() if even else weights.sum()
@@ -89,7 +89,7 @@ def _alone(term):
     return replace(term, name=name, computes=term.computes.removeprefix(AND))
 
 
-def _beside(gamma, weights, task):
+def _base(gamma, weights, task):
     """To which focal loss it is added; with its weights, if they differ."""
     if np.ptp(weights) < CLOSE:
         return f"to γ = {gamma:.3g}"

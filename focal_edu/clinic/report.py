@@ -150,12 +150,14 @@ class Report:
         match self.verdict:
             case "right":
                 held, risks = len(self._holding(True)), self.risks
-                risk = f"; {len(risks)} would fail in another use"
-                if len(risks) < 3:
-                    risk += " (" + ", ".join(map("“{}”".format, risks)) + ")"
-                risk *= bool(risks)
-                formula = self.claims.formula
-                return f"Conforms: {formula}; {held} properties hold{risk}."
+                told = (
+                    f"Conforms: {self.claims.formula}; {held} properties hold"
+                )
+                if risks:
+                    told += f"; {len(risks)} would fail in another use"
+                if 0 < len(risks) < 3:
+                    told += f" ({', '.join(f'“{name}”' for name in risks)})"
+                return f"{told}."
             case "right formula":
                 told = "; ".join(_told(self._holding(*FAILS)))
                 return f"Right formula of {self.claims.formula}, but {told}."

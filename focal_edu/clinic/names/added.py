@@ -27,18 +27,20 @@ def squared_logits(p, y, x):
 
 
 AND = "the focal loss and "
+FADES = (
+    "its gradient fades on hopeless examples, and outlasts focal loss's on "
+    "easy ones"
+)
 _TOLD = {
     squared_error: (
         "squared error added",
         "a multiple of Σ (p − y)²",
-        "its gradient fades on hopeless examples, and outlasts focal loss's "
-        "on easy ones",
+        FADES,
     ),
     absolute_error: (
         "absolute error added",
         "a multiple of Σ |p − y|",
-        "its gradient fades on hopeless examples, and outlasts focal loss's "
-        "on easy ones",
+        FADES,
     ),
     overlap: (
         "a Dice-like term added",
